@@ -1,0 +1,133 @@
+"""What every controller is: prepared before SUMO starts, stepped while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Literal, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from sim.demand.population import Rider
+from sim.errors import NotFoundError
+from sim.network.catalog import Network
+from sim.network.graph import EdgeGraph
+from sim.scenario import Scenario
+from sim.world import World
+
+GROUP = "bitgreen.controllers"
+
+
+class Parameters(BaseModel):
+    """Base of a controller's own parameters: strict like the scenario."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a controller may know before the run: never who will ask when, unless riders announce it themselves."""
+
+    scenario: Scenario
+    network: Network
+    graph: EdgeGraph
+    riders: Sequence[Rider]
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class WalkLeg:
+    """Walk to a stop (`stop_id`) or, without one, to the rider's destination."""
+
+    stop_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RideLeg:
+    """Ride with any vehicle of `lines` to a stop or, without one, to the rider's destination."""
+
+    lines: str
+    stop_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RiderPlan:
+    """When a rider leaves the origin, and how the journey goes on; without legs the rider cannot be served."""
+
+    rider: Rider
+    depart_s: float
+    legs: tuple[WalkLeg | RideLeg, ...]
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A timetabled call at a stop: not left before `until_s`."""
+
+    stop_id: str
+    until_s: float
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceVehicle:
+    """A fleet vehicle; `edges` and `calls` are empty for vehicles that wait to be sent."""
+
+    id: str
+    vehicle_class: Literal["shuttle", "bus"]
+    depart_s: float
+    start_edge: str
+    start_pos_m: float
+    calls: tuple[Call, ...] = ()
+    edges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a controller needs from SUMO: vehicles, riders' plans, options. `taxi` says whom SUMO's device obeys."""
+
+    vehicles: tuple[ServiceVehicle, ...] = ()
+    riders: tuple[RiderPlan, ...] = ()
+    taxi: Literal["none", "world", "sumo"] = "none"
+    options: dict[str, str] = field(default_factory=dict)
+
+
+class Controller(Protocol):
+    """A service's decisions. Constructed with its checked parameters."""
+
+    def prepare(self, inputs: Inputs) -> Preparation:
+        """Say which vehicles and riders' plans SUMO starts with."""
+
+    def start(self, world: World) -> None:
+        """Look at the world once before the first step."""
+
+    def step(self, world: World) -> None:
+        """Decide; called every `period_s`."""
+
+    def finish(self, world: World) -> None:
+        """Settle what is open after the last step."""
+
+
+class ControllerClass(Protocol):
+    """What an entry point of the group `bitgreen.controllers` must name."""
+
+    Parameters: type[Parameters]
+
+    def __call__(self, parameters: Parameters) -> Controller:
+        """Make a controller."""
+
+
+def controllers() -> dict[str, ControllerClass]:
+    """Return the registered controllers by name: those of this package and those of any installed one."""
+    return {entry.name: entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+
+
+def find_controller(name: str) -> ControllerClass:
+    """Return the controller of this name; raises `NotFoundError` listing the allowed."""
+    known = controllers()
+    if name not in known:
+        msg = f"no controller {name!r}; allowed are {', '.join(known)}"
+        raise NotFoundError(msg)
+    return known[name]

@@ -1,0 +1,284 @@
+"""The domain events: what happened and what was decided, typed, each with an example.
+
+Facts come from the engine's observer alike for every controller; decisions come from the controller.
+Times are seconds after midnight, ids are SUMO's. An event holds nothing that depends on the wall clock, so that
+equal runs have equal events.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+KINDS: dict[str, type[Event]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened at `time_s`."""
+
+    kind: ClassVar[str]
+    example: ClassVar[dict[str, Any]]
+    time_s: float
+
+    def row(self) -> dict[str, Any]:
+        """Return the event as a flat mapping with its `kind`."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {"kind": self.kind, **values}
+
+
+def event(kind: str, **example: Any) -> Any:
+    """Register an event class under `kind` with the fields of an example."""
+
+    def register(cls: type[Event]) -> type[Event]:
+        cls.kind = kind
+        cls.example = {"time_s": 27_000.0, **example}
+        KINDS[kind] = cls
+        return cls
+
+    return register
+
+
+# --- facts -----------------------------------------------------------------------------------------------------
+
+
+@event(
+    "request_submitted", request_id="r12", person_id="p12", purpose="commute", origin_edge="L100+", origin_pos_m=120.0,
+    destination_edge="L005+", destination_pos_m=30.0, size=1, earliest_s=27000.0, latest_arrival_s=30000.0,
+    shift_start_s=30600.0, direct_ride_s=1500.0, direct_distance_m=19000.0, zone="suwan", site="ggm",
+    scopes=["housing"],
+)  # fmt: skip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSubmitted(Event):
+    """A rider wishes to travel from now on; the direct drive is by free flow on the network."""
+
+    request_id: str
+    person_id: str
+    purpose: str
+    origin_edge: str
+    origin_pos_m: float
+    destination_edge: str
+    destination_pos_m: float
+    size: int
+    earliest_s: float
+    latest_arrival_s: float | None
+    shift_start_s: float | None
+    direct_ride_s: float
+    direct_distance_m: float
+    zone: str
+    site: str
+    scopes: list[str]
+
+
+@event("person_departed", person_id="p12", edge="L100+")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonDeparted(Event):
+    """A rider leaves the origin on foot, or starts to wait there."""
+
+    person_id: str
+    edge: str
+
+
+@event("walk_ended", person_id="p12", edge="L100+")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkEnded(Event):
+    """A rider has walked to a place and stays in the journey (a stop, or the destination)."""
+
+    person_id: str
+    edge: str
+
+
+@event("picked_up", person_id="p12", request_id="r12", vehicle_id="shuttle.3", edge="L100+", load=4, odometer_m=5120.5)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickedUp(Event):
+    """A rider is on board; `load` counts all on board afterwards."""
+
+    person_id: str
+    request_id: str
+    vehicle_id: str
+    edge: str
+    load: int
+    odometer_m: float
+
+
+@event("dropped_off", person_id="p12", request_id="r12", vehicle_id="shuttle.3", edge="L005+", load=3, odometer_m=24120.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DroppedOff(Event):
+    """A rider has left the vehicle; `load` counts all on board afterwards."""
+
+    person_id: str
+    request_id: str
+    vehicle_id: str
+    edge: str
+    load: int
+    odometer_m: float
+
+
+@event("arrived", person_id="p12", request_id="r12", edge="L005+")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived(Event):
+    """A rider is at the destination."""
+
+    person_id: str
+    request_id: str
+    edge: str
+
+
+@event("unfinished", person_id="p12", request_id="r12", state="waiting")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished(Event):
+    """The run ended before the rider arrived; `state` is at_home, waiting, riding or walking."""
+
+    person_id: str
+    request_id: str
+    state: str
+
+
+@event("car_arrived", person_id="p40", vehicle_id="car.p40", site="ggm", departed_s=25200.0, shift_start_s=28800.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarArrived(Event):
+    """A commuter who drives is at the site."""
+
+    person_id: str
+    vehicle_id: str
+    site: str
+    departed_s: float
+    shift_start_s: float
+
+
+@event("car_unfinished", person_id="p40", vehicle_id="car.p40", site="ggm", state="driving")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarUnfinished(Event):
+    """The run ended before the car arrived; `state` is not_departed or driving."""
+
+    person_id: str
+    vehicle_id: str
+    site: str
+    state: str
+
+
+@event("vehicle_started", vehicle_id="shuttle.3", seats=12, edge="L005+")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleStarted(Event):
+    """A fleet vehicle is on duty."""
+
+    vehicle_id: str
+    seats: int
+    edge: str
+
+
+@event("stop_served", vehicle_id="shuttle.3", edge="L100+", started_s=26990.0, boarded=1, alighted=0, blocked_s=0.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopServed(Event):
+    """A fleet vehicle has finished boarding and alighting at a stop that began at `started_s`."""
+
+    vehicle_id: str
+    edge: str
+    started_s: float
+    boarded: int
+    alighted: int
+    blocked_s: float
+
+
+@event("vehicle_teleported", vehicle_id="bg.17", edge="L001+", fleet=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleTeleported(Event):
+    """SUMO moved a vehicle that had stood too long."""
+
+    vehicle_id: str
+    edge: str
+    fleet: bool
+
+
+@event("collision", vehicle_id="bg.17", edge="L001+")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collision(Event):
+    """SUMO registered a collision."""
+
+    vehicle_id: str
+    edge: str
+
+
+@event(
+    "vehicle_retired", vehicle_id="shuttle.3", odometer_m=84210.0, duty_s=14400.0, consumed_wh=21000.0,
+    regenerated_wh=3000.0,
+)  # fmt: skip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleRetired(Event):
+    """A fleet vehicle's sums at the end of its duty; the energy is None where the fleet has no battery model."""
+
+    vehicle_id: str
+    odometer_m: float
+    duty_s: float
+    consumed_wh: float | None
+    regenerated_wh: float | None
+
+
+# --- decisions -------------------------------------------------------------------------------------------------
+
+
+@event("assigned", request_id="r12", vehicle_id="shuttle.3", pickup_s=27300.0, dropoff_s=29100.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned(Event):
+    """The controller put a request into a vehicle's plan, with the planned times."""
+
+    request_id: str
+    vehicle_id: str
+    pickup_s: float
+    dropoff_s: float
+
+
+@event("promised", request_id="r12", pickup_earliest_s=27000.0, pickup_latest_s=27600.0, dropoff_latest_s=29800.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promised(Event):
+    """The controller told the rider a pick-up window that binds, and the latest arrival."""
+
+    request_id: str
+    pickup_earliest_s: float
+    pickup_latest_s: float
+    dropoff_latest_s: float
+
+
+@event("rejected", request_id="r12", person_id="p12", cause="no_vehicle_within_max_wait")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected(Event):
+    """The request will not be served."""
+
+    request_id: str
+    person_id: str
+    cause: str
+
+
+@event("plans_retimed", plans=24, infeasible=2)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlansRetimed(Event):
+    """New travel times reached the plans: how many vehicles' plans there are, how many riders' limits they break."""
+
+    plans: int
+    infeasible: int
+
+
+def from_row(row: Mapping[str, Any]) -> Event:
+    """Rebuild an event from `Event.row()`; raises `KeyError` for an unknown kind."""
+    values = dict(row)
+    return KINDS[values.pop("kind")](**values)
+
+
+def dump(one: Event) -> str:
+    """Write an event as one canonical JSON line: sorted keys, floats rounded to the millisecond or millimetre."""
+    values = {key: round(value, 3) if isinstance(value, float) else value for key, value in one.row().items()}
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def fingerprint(events: Iterable[Event]) -> str:
+    """Return a SHA-256 over the events, free of their order within one time step (MATSim issue 3165)."""
+    lines = sorted((round(one.time_s, 3), dump(one)) for one in events)
+    digest = hashlib.sha256()
+    for _, line in lines:
+        digest.update(line.encode())
+        digest.update(b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,117 @@
+"""What a controller sees and may do: protocols and small dataclasses, no SUMO."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.events import Event
+
+Floats = NDArray[np.float64]
+
+
+class Location(NamedTuple):
+    """A point on the network: the index of an edge and the distance from its start."""
+
+    edge: int
+    pos_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class TravelTimes:
+    """Travel times between all edges, as they are at `refreshed_s`.
+
+    `edge_s[e]` is the time along edge e, `leg_s[a, b]` from the end of a to the start of b (0 when b follows a,
+    going round when a is b, inf when there is no way); `length_m` and `leg_m` are the same in metres.
+    """
+
+    refreshed_s: float
+    edge_s: Floats
+    leg_s: Floats
+    length_m: Floats
+    leg_m: Floats
+
+    def time_s(self, a: Location, b: Location) -> float:
+        """Return the driving time from a to b."""
+        return self._along(a, b, self.edge_s, self.leg_s)
+
+    def distance_m(self, a: Location, b: Location) -> float:
+        """Return the driven distance from a to b on the way that is fastest."""
+        return self._along(a, b, self.length_m, self.leg_m)
+
+    def _along(self, a: Location, b: Location, edge: Floats, leg: Floats) -> float:
+        head, tail = a.pos_m / self.length_m[a.edge], b.pos_m / self.length_m[b.edge]
+        if a.edge == b.edge and b.pos_m >= a.pos_m:
+            return float((tail - head) * edge[a.edge])
+        return float((1 - head) * edge[a.edge] + leg[a.edge, b.edge] + tail * edge[b.edge])
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A rider's wish to travel; times in seconds after midnight, the direct ride by free flow."""
+
+    id: str
+    person_id: str
+    origin: Location
+    destination: Location
+    size: int
+    earliest_s: float
+    latest_arrival_s: float | None
+    direct_ride_s: float
+
+
+Phase = Literal["idle", "driving", "serving"]
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """A fleet vehicle as it stands: `serving` while riders board or alight."""
+
+    id: str
+    seats: int
+    location: Location
+    phase: Phase
+    on_board: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStop:
+    """One boarding or alighting of one request."""
+
+    request_id: str
+    pickup: bool
+
+
+class World(Protocol):
+    """The side of a run that a controller sees."""
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time, seconds after midnight."""
+
+    @property
+    def travel_times(self) -> TravelTimes:
+        """Travel times as last refreshed from the simulation."""
+
+    def vehicles(self) -> Sequence[Vehicle]:
+        """Return the fleet in the order of the ids."""
+
+    def waiting(self) -> Sequence[Request]:
+        """Return the requests that wait and are neither in a plan nor rejected, in order of submission."""
+
+    def set_plan(self, vehicle_id: str, stops: Sequence[PlannedStop]) -> None:
+        """Replace what a vehicle is to do; the executor carries it out as soon as that is safe.
+
+        The plan must name everybody on board and everybody ever planned for this vehicle: a rider cannot be
+        taken back from a vehicle (SUMO issue 11619). Raises `ControllerError` otherwise.
+        """
+
+    def reject(self, request_id: str, cause: str) -> None:
+        """Refuse a waiting request for good."""
+
+    def decide(self, decision: Event) -> None:
+        """Write a decision to the event log."""
