@@ -171,17 +171,16 @@ class VehicleStarted(Event):
     edge: str
 
 
-@event("stop_served", vehicle_id="shuttle.3", edge="L100+", started_s=26990.0, boarded=1, alighted=0, blocked_s=0.0)
+@event("stop_served", vehicle_id="shuttle.3", edge="L100+", started_s=26990.0, boarded=1, alighted=0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopServed(Event):
-    """A fleet vehicle has finished boarding and alighting at a stop that began at `started_s`."""
+    """A fleet vehicle stopped at `started_s` for riders; its dwell was over at `time_s`."""
 
     vehicle_id: str
     edge: str
     started_s: float
     boarded: int
     alighted: int
-    blocked_s: float
 
 
 @event("vehicle_teleported", vehicle_id="bg.17", edge="L001+", fleet=False)

@@ -30,6 +30,7 @@ VEHICLES = "vehicles.parquet"
 TRAJECTORIES = "trajectories.parquet"
 KPIS = "kpis.json"
 SUMO_LOG = "sumo.log"
+PERFORMANCE = "performance.json"
 INPUTS = "inputs"
 
 _SCHEMA = pa.schema(

@@ -98,11 +98,12 @@ class Seeds(Model):
 
 
 class Shift(Model):
-    """Working hours of some sites; `sites: ["*"]` stands for every site not named before."""
+    """Working hours of some sites; `sites: ["*"]` stands for every site that no shift names."""
 
     sites: list[str] = Field(min_length=1)
     start_s: Clock
     end_s: Clock
+    share: Share = Field(1.0, description="weight among the shifts of the same site")
     status: Status
     source: str
 
@@ -160,6 +161,7 @@ class Commuters(Model):
 
     count: SourcedCount
     rider_share: SourcedShare
+    destinations: list[str] = Field(min_length=1, description="sites, chosen by their staff")
     shifts: list[Shift] = Field(min_length=1)
     homes: dict[Name, HomeZone] = Field(min_length=1)
     arrival: Arrival
@@ -254,6 +256,7 @@ class RequestLimits(Model):
     max_detour_alpha: float = Field(1.5, ge=1)
     max_detour_beta_s: float = Field(600, ge=0)
     max_ride_s: float = Field(3600, gt=0)
+    walk_speed_mps: float = Field(1.3, gt=0, le=3)
 
 
 class ControllerUse(Model):

@@ -40,7 +40,7 @@ class TravelTimes:
         return self._along(a, b, self.edge_s, self.leg_s)
 
     def distance_m(self, a: Location, b: Location) -> float:
-        """Return the driven distance from a to b on the way that is fastest."""
+        """Return the shortest driven distance from a to b."""
         return self._along(a, b, self.length_m, self.leg_m)
 
     def _along(self, a: Location, b: Location, edge: Floats, leg: Floats) -> float:
@@ -69,13 +69,18 @@ Phase = Literal["idle", "driving", "serving"]
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """A fleet vehicle as it stands: `serving` while riders board or alight."""
+    """A fleet vehicle as it stands: `serving` while riders board or alight.
+
+    `location` is the nearest point at which a moving vehicle can still stop or turn off.
+    The first `locked` stops of its plan must stay as they are: the stop being served, or one too near to pass.
+    """
 
     id: str
     seats: int
     location: Location
     phase: Phase
     on_board: tuple[str, ...]
+    locked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ class World(Protocol):
         """Travel times as last refreshed from the simulation."""
 
     def vehicles(self) -> Sequence[Vehicle]:
-        """Return the fleet in the order of the ids."""
+        """Return the fleet vehicles that are on duty, in the order of the ids."""
 
     def waiting(self) -> Sequence[Request]:
         """Return the requests that wait and are neither in a plan nor rejected, in order of submission."""

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from sim.demand.population import Rider
-from sim.errors import NotFoundError
+from sim.errors import ControllerError, NotFoundError
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 from sim.scenario import Scenario
@@ -119,15 +119,28 @@ class ControllerClass(Protocol):
         """Make a controller."""
 
 
-def controllers() -> dict[str, ControllerClass]:
-    """Return the registered controllers by name: those of this package and those of any installed one."""
-    return {entry.name: entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+def controller_names() -> list[str]:
+    """Return the names of the registered controllers: those of this package and those of any installed one."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)})
 
 
 def find_controller(name: str) -> ControllerClass:
-    """Return the controller of this name; raises `NotFoundError` listing the allowed."""
-    known = controllers()
-    if name not in known:
-        msg = f"no controller {name!r}; allowed are {', '.join(known)}"
+    """Load the controller of this name.
+
+    Raises
+    ------
+    NotFoundError
+        Nothing is registered under this name.
+    ControllerError
+        What is registered cannot be imported.
+    """
+    found = sorted(entry_points(group=GROUP, name=name), key=lambda entry: entry.value)
+    if not found:
+        msg = f"no controller {name!r}; allowed are {', '.join(controller_names())}"
         raise NotFoundError(msg)
-    return known[name]
+    try:
+        loaded: ControllerClass = found[0].load()
+    except (ImportError, AttributeError) as error:
+        msg = f"the controller {name!r} is registered as {found[0].value}, which cannot be imported: {error}"
+        raise ControllerError(msg) from error
+    return loaded

@@ -1,0 +1,1 @@
+"""The HTTP service: scenario runs are posted, followed and read over HTTP."""

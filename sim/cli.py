@@ -1,0 +1,293 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from sim.errors import SandboxError, SetupError
+from sim.scenario import catalogue, format_clock, json_schema, load_scenario
+
+app = typer.Typer(
+    name="bitgreen",
+    help="A proving ground for demand-responsive shuttles and autonomous logistics around Bitgreen (빛그린).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+scenario_app = typer.Typer(help="Scenario documents.", no_args_is_help=True)
+network_app = typer.Typer(help="Networks built from survey tables.", no_args_is_help=True)
+app.add_typer(scenario_app, name="scenario")
+app.add_typer(network_app, name="network")
+
+# Tables and progress go to the error stream, so that standard output holds results alone.
+console = Console(stderr=True)
+results = Console()
+
+ScenarioName = Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")]
+Seed = Annotated[int | None, typer.Option(help="Sets both seeds, for demand and for SUMO.", min=0)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change the document, e.g. fleet.count=12.")
+]
+Out = Annotated[Path | None, typer.Option(help="The run's directory; must not exist yet. [default: runs/RUN_ID]")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else.")]
+RUNS = Path("runs")
+
+
+class Bar:
+    """A progress line for each run: simulated time, speed against the clock, vehicles on the road."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[clock]}"),
+            TextColumn("{task.fields[speed]:>6}"),
+            TextColumn("{task.fields[vehicles]:>5} vehicles"),
+        )
+        self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, name: str, at: Mapping[str, Any]) -> None:
+        """Move the line of one run to where it is."""
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, clock="", speed="", vehicles=0, total=None)
+        task = self._tasks[name]
+        done = at["time_s"] - at["begin_s"]
+        elapsed = self._progress.tasks[task].elapsed or 0
+        self._progress.update(
+            task, total=at["horizon_s"] - at["begin_s"], completed=done, clock=format_clock(at["time_s"]),
+            speed=f"{done / elapsed:.0f}×" if elapsed else "", vehicles=at["vehicles"],
+        )  # fmt: skip
+
+
+@app.command()
+def run(
+    scenario: ScenarioName,
+    seed: Seed = None,
+    overrides: Overrides = None,
+    out: Out = None,
+    json_output: Json = False,
+    engine: Annotated[str, typer.Option(help="libsumo, or traci for a SUMO process of its own.")] = "libsumo",
+) -> None:
+    """Run a scenario and publish its run directory."""
+    if engine not in {"libsumo", "traci"}:
+        msg = f"--engine {engine!r} is not known; allowed are libsumo, traci (sumo-gui: `bitgreen gui`)"
+        raise SandboxError(msg)
+    _run(scenario, seed, overrides, out, json_output=json_output, engine=engine)
+
+
+@app.command()
+def gui(
+    scenario: ScenarioName,
+    seed: Seed = None,
+    overrides: Overrides = None,
+    out: Out = None,
+    json_output: Json = False,
+    play: Annotated[bool, typer.Option(help="Start at once; else sumo-gui waits for its play button.")] = False,
+) -> None:
+    """Run a scenario in sumo-gui, controllers attached; the run is published as any other."""
+    _run(scenario, seed, overrides, out, json_output=json_output, engine="gui", play=play)
+
+
+def _run(
+    name: str, seed: int | None, overrides: list[str] | None, out: Path | None, *, json_output: bool, engine: Any,
+    play: bool = True,
+) -> None:  # fmt: skip
+    from sim.runner.local import run_one
+    from sim.runner.order import Order, new_run_id
+
+    scenario = load_scenario(name, seed=seed, overrides=overrides or ())
+    run_id = new_run_id(scenario)
+    order = Order(run_id, scenario, out or RUNS / run_id, engine=engine, play=play)
+    with Bar(quiet=json_output) as bar:
+        finished = run_one(order, lambda at: bar.show(scenario.name, at))
+    if json_output:
+        sys.stdout.write(json.dumps(finished.document(), ensure_ascii=False) + "\n")
+    else:
+        results.print(f"{finished.status} in {finished.wall_s:.1f} s: {finished.path}")
+        _print_kpis(finished.kpis)
+    if finished.status == "interrupted":
+        raise typer.Exit(130)
+
+
+def _print_kpis(kpis: Mapping[str, float]) -> None:
+    from sim.compare import HEADLINE
+    from sim.kpi.catalogue import CATALOGUE
+
+    for key in HEADLINE:
+        if key in kpis:
+            unit = CATALOGUE[key.partition("@")[0].partition(".")[0]].unit
+            results.print(f"  {key:34} {kpis[key]:>14,.3f} {unit}", highlight=False)
+
+
+@app.command()
+def morning(
+    seed: Annotated[int, typer.Option(help="Sets both seeds.", min=0)] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of the runs and the report; must not exist yet.")] = None,
+    workers: Annotated[int, typer.Option(help="Runs side by side. [default: cores]", min=1)] = os.cpu_count() or 1,
+) -> None:
+    """Do the main job: three services for the same riders on one morning, KPIs side by side, a report."""
+    from sim.morning import morning as main_job
+
+    with Bar() as bar:
+        main_job(seed=seed, out=out, workers=workers, report=bar.show, console=results)
+
+
+@app.command()
+def compare(
+    run_a: Annotated[str, typer.Argument(help="A run directory, or the id of a run in runs/; the reference.")],
+    run_b: Annotated[str, typer.Argument(help="The other run.")],
+    every: Annotated[bool, typer.Option("--all", help="Every KPI, not the headline ones alone.")] = False,
+    force: Annotated[bool, typer.Option(help="Compare what should not be compared, with a warning.")] = False,
+) -> None:
+    """Print the KPIs of two runs side by side."""
+    from sim.compare import HEADLINE, compare_runs, render
+
+    comparison = compare_runs(_find_run(run_a), _find_run(run_b), force=force)
+    render(comparison, console=results, keys=None if every else HEADLINE)
+
+
+def _find_run(name: str) -> Path:
+    path = Path(name)
+    return path if path.is_dir() or path.parent != Path() else RUNS / name
+
+
+@app.command()
+def report(
+    runs: Annotated[list[str], typer.Argument(help="Run directories or ids; the first is the reference.")],
+    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+) -> None:
+    """Write an HTML report on one run or several."""
+    from sim.report.page import write_report
+
+    path = write_report([_find_run(name) for name in runs], out, title="Runs of the Bitgreen Mobility Sandbox")
+    results.print(f"report: {path}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: BITGREEN_HOST or 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port. [default: BITGREEN_PORT or 8000]", min=0, max=65535)] = None,
+) -> None:
+    """Serve the HTTP API."""
+    # `sim` never imports `api`: the command is there when the service is installed
+    if find_spec("api") is None:
+        msg = "the package `api` is not installed"
+        raise SetupError(msg)
+    from importlib import import_module
+
+    import_module("api.server").serve(host=host, port=port)
+
+
+@app.command()
+def doctor() -> None:
+    """Check that everything a run needs is there, and compile the kernels."""
+    from sim.controllers.base import controller_names
+    from sim.controllers.shuttle.insertion import compile_kernels
+    from sim.system import missing_packages, sumo_binary
+
+    missing = missing_packages()
+    if missing:
+        msg = f"system packages are missing: {', '.join(missing)}; on Debian or Ubuntu: apt-get install {' '.join(missing)}"
+        raise SetupError(msg)
+    compile_kernels()
+    results.print(f"SUMO: {sumo_binary('sumo').parent.parent}")
+    results.print(f"controllers: {', '.join(controller_names())}")
+    results.print(f"scenarios: {', '.join(catalogue())}")
+    results.print("kernels compiled")
+
+
+@scenario_app.command("list")
+def scenario_list() -> None:
+    """List the scenarios of this checkout."""
+    for name in catalogue():
+        results.print(f"{name:20} {load_scenario(name).title}")
+
+
+@scenario_app.command("schema")
+def scenario_schema() -> None:
+    """Print the JSON Schema of a scenario document."""
+    sys.stdout.write(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n")
+
+
+@scenario_app.command("validate")
+def scenario_validate(
+    file: Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")], overrides: Overrides = None
+) -> None:
+    """Check a document's shape, and that everything it names exists and can be reached."""
+    from sim.engine.resolve import resolve
+
+    resolved = resolve(load_scenario(file, overrides=overrides or ()))
+    people = resolved.population
+    results.print(
+        f"{resolved.scenario.name} is valid: {len(people.riders)} riders, {len(people.cars)} commuters by car, "
+        f"{len(people.background)} vehicles of background traffic, {len(resolved.service.vehicles)} fleet vehicles"
+    )
+
+
+NetworkName = Annotated[str, typer.Argument(help="Name of a folder in networks/.")]
+
+
+@network_app.command("build")
+def network_build(
+    name: NetworkName = "bitgreen",
+    out: Annotated[Path | None, typer.Option(help="Folder for the files. [default: networks/NAME/built]")] = None,
+) -> None:
+    """Build a network from its tables."""
+    from sim.network.build import build_network
+
+    built = build_network(name, out=out)
+    results.print(built.text())
+
+
+@network_app.command("check")
+def network_check(name: NetworkName = "bitgreen") -> None:
+    """Check a built network and print the figures; fails when a check does."""
+    from sim.network.check import check_network
+
+    checked = check_network(name)
+    results.print(checked.text())
+    if not checked.ok:
+        raise typer.Exit(1)
+
+
+@network_app.command("show")
+def network_show(
+    name: NetworkName = "bitgreen",
+    out: Annotated[Path | None, typer.Option(help="The PNG file. [default: NAME.png]")] = None,
+) -> None:
+    """Draw a map of a network: roads by status, stops, sites."""
+    from sim.network.show import draw_network
+
+    path = out or Path(f"{name}.png")
+    draw_network(name, path)
+    results.print(f"map: {path}")
+
+
+def main() -> None:
+    """Run the command line; a fault the user can mend is one line on the error stream and exit code 1 or 2."""
+    try:
+        app()
+    except SandboxError as error:
+        console.print(f"[bold red]error[/] ({error.code}): ", end="")
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""Demand-responsive shuttles: a pure planning core and the controllers that use it."""

@@ -1,0 +1,149 @@
+"""How riders who know the timetable travel: which trip, from which stop, and when they leave home for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from sim.controllers.base import RideLeg, RiderPlan, WalkLeg
+from sim.controllers.timetable.departures import Trip
+from sim.controllers.timetable.patterns import Pattern
+from sim.controllers.timetable.walking import Place, walking_distances
+from sim.demand.population import Rider
+from sim.network.catalog import Network
+from sim.network.graph import EdgeGraph, FloatArray
+
+NO_STOP, NO_DEPARTURE, NO_SEAT = "no_stop_within_walk", "no_departure_in_time", "no_seat"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A way to use a pattern: from its call `board` to its call `alight`, with the walks before and after."""
+
+    pattern: Pattern
+    board: int
+    alight: int
+    access_s: float
+    egress_s: float
+
+    def leave_s(self, departure_s: float, margin_s: float) -> float:
+        """Return when to leave the origin for the trip that starts at `departure_s`."""
+        return departure_s + self.pattern.offsets_s[self.board] - self.access_s - margin_s
+
+    def arrival_s(self, departure_s: float) -> float:
+        """Return when the trip that starts at `departure_s` brings the rider to the destination."""
+        return departure_s + self.pattern.offsets_s[self.alight] + self.egress_s
+
+
+@dataclass(frozen=True, slots=True)
+class Walking:
+    """What riders accept on foot."""
+
+    speed_mps: float
+    max_m: float
+
+
+def find_options(
+    riders: Sequence[Rider], patterns: Sequence[Pattern], network: Network, graph: EdgeGraph, walking: Walking
+) -> list[tuple[Option, ...]]:
+    """Return each rider's ways to use the patterns without a transfer, none where no stop lies within a walk.
+
+    A pattern runs through all stops of its destination area, so a transfer would save nobody a walk.
+    """
+    stops = sorted({stop for pattern in patterns for stop in pattern.stops})
+    places = [Place(r.origin_edge, r.origin_pos_m) for r in riders]
+    places += [Place(r.destination_edge, r.destination_pos_m) for r in riders]
+    metres = walking_distances(network, graph, stops, places).reshape(len(stops), 2, len(riders))
+    seconds = np.where(metres <= walking.max_m, metres / walking.speed_mps, np.inf)
+    rows = {pattern.line: [stops.index(stop) for stop in pattern.stops] for pattern in patterns}
+    return [
+        tuple(
+            option
+            for pattern in patterns
+            for option in _of_pattern(pattern, *seconds[rows[pattern.line], :, column].T)
+        )
+        for column in range(len(riders))
+    ]
+
+
+def _of_pattern(pattern: Pattern, access_s: FloatArray, egress_s: FloatArray) -> Iterator[Option]:
+    """Yield, for each stop that can be boarded at, the alighting stop with the earliest arrival."""
+    arrivals = np.array(pattern.offsets_s) + egress_s
+    for board in np.flatnonzero(np.isfinite(access_s[:-1])).tolist():
+        alight = board + 1 + int(arrivals[board + 1 :].argmin())
+        if np.isfinite(egress_s[alight]):
+            yield Option(pattern, board, alight, float(access_s[board]), float(egress_s[alight]))
+
+
+@dataclass(slots=True)
+class Seats:
+    """Riders on board of each trip between consecutive calls."""
+
+    seats: int
+    loads: dict[Trip, list[int]] = field(default_factory=dict)
+
+    def free(self, trip: Trip, option: Option) -> int:
+        """Return the seats free on every segment that the option rides."""
+        return self.seats - max(self._load(trip)[option.board : option.alight])
+
+    def take(self, trip: Trip, option: Option, size: int) -> None:
+        """Take seats from boarding to alighting."""
+        load = self._load(trip)
+        for segment in range(option.board, option.alight):
+            load[segment] += size
+
+    def _load(self, trip: Trip) -> list[int]:
+        return self.loads.setdefault(trip, [0] * (len(trip.pattern.stops) - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """All trips, and what riders keep in hand when they leave home for one."""
+
+    trips: Sequence[Trip]
+    margin_s: float
+    horizon_s: float
+
+
+def plan_journeys(
+    riders: Sequence[Rider], options: Sequence[tuple[Option, ...]], timetable: Timetable, seats: Seats
+) -> tuple[RiderPlan, ...]:
+    """Give every rider the trip with the earliest arrival that still has a seat, in the order of their wishes.
+
+    Commuters know which bus is full: a planned load never exceeds the seats. Among equal arrivals the one that
+    leaves home last counts. Nobody leaves before the wish to travel.
+    """
+    by_line: dict[str, list[Trip]] = {}
+    for trip in timetable.trips:
+        by_line.setdefault(trip.pattern.line, []).append(trip)
+    ordered = sorted(range(len(riders)), key=lambda i: (riders[i].earliest_s, riders[i].request_id))
+    plans = {i: _plan(riders[i], options[i], by_line, timetable, seats) for i in ordered}
+    return tuple(plans[i] for i in range(len(riders)))
+
+
+def _plan(
+    rider: Rider,
+    options: tuple[Option, ...],
+    by_line: Mapping[str, Sequence[Trip]],
+    timetable: Timetable,
+    seats: Seats,
+) -> RiderPlan:
+    if not options:
+        return RiderPlan(rider, rider.earliest_s, (), refused=NO_STOP)
+    timely = sorted(
+        (option.arrival_s(trip.departure_s), -leave_s, trip.pattern.line, trip.departure_s, option.board, trip, option)
+        for option in options
+        for trip in by_line.get(option.pattern.line, ())
+        if (leave_s := option.leave_s(trip.departure_s, timetable.margin_s)) >= rider.earliest_s
+        and option.arrival_s(trip.departure_s) <= timetable.horizon_s
+    )
+    for _, minus_leave_s, line, _, _, trip, option in timely:
+        if seats.free(trip, option) >= rider.size:
+            seats.take(trip, option, rider.size)
+            stops = option.pattern.stops
+            legs = (WalkLeg(stops[option.board]), RideLeg(line, stops[option.alight]), WalkLeg())
+            return RiderPlan(rider, float(int(-minus_leave_s)), legs)
+    return RiderPlan(rider, rider.earliest_s, (), refused=NO_SEAT if timely else NO_DEPARTURE)

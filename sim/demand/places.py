@@ -1,0 +1,180 @@
+"""The places of a scenario on its network: names to edges, errors that name the document's path, drives between."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.demand.draws import Floats, Integers
+from sim.errors import NetworkError, NotFoundError, ScenarioError
+from sim.network.catalog import Network, SitePlace, network_folder
+from sim.network.graph import EdgeGraph
+from sim.network.parking import parking_areas
+from sim.network.tables import read_tables
+from sim.scenario import Scenario
+
+KERB_MARGIN_M = 15.0
+"""Nobody is picked up nearer to an edge's end: a shuttle must stand wholly on the edge and be able to brake."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Points on the network: positions of edges in the graph and metres along them, both of shape (n,)."""
+
+    edge: Integers
+    pos_m: Floats
+
+    def __len__(self) -> int:
+        return len(self.edge)
+
+    def take(self, chosen: Integers | NDArray[np.bool_]) -> Points:
+        """Return the chosen points."""
+        return Points(self.edge[chosen], self.pos_m[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """A network as the generators see it; `leg_s` is the taxi's free-flow matrix of `EdgeGraph.matrix`."""
+
+    network: Network
+    graph: EdgeGraph
+    leg_s: Floats
+    drivable: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, scenario: Scenario, network: Network, graph: EdgeGraph) -> Self:
+        """Prepare a network."""
+        drivable = graph.reachable("taxi") & graph.reachable("passenger")
+        return cls(network, graph, graph.matrix(graph.time_s, "taxi"), drivable)
+
+    def site(self, name: str, where: str) -> SitePlace:
+        """Return a site of today that can be driven to; `where` is its path in the document."""
+        site = self.network.sites.get(name)
+        if site is None or site.status == "planned":
+            raise ScenarioError(self._absent_site(name, where))
+        if not self.drivable[self.graph.position(site.edge)]:
+            msg = (
+                f"{where}: site {name!r} cannot be reached: its entrance edge {site.edge} is not among the edges "
+                f"that taxis and cars can reach from one another"
+            )
+            raise ScenarioError(msg)
+        return site
+
+    def site_points(self, names: Sequence[str], where: str) -> Points:
+        """Return the entrances of sites."""
+        sites = [self.site(name, where) for name in names]
+        edges = np.array([self.graph.position(site.edge) for site in sites], dtype=np.int64)
+        return Points(edges, np.array([site.pos_m for site in sites]))
+
+    def staff(self, names: Sequence[str], where: str) -> Floats:
+        """Return how many people work at each site."""
+        staff = [(name, self.site(name, where).staff) for name in names]
+        missing = [name for name, count in staff if not count]
+        if missing:
+            known = [name for name, site in sorted(self.network.sites.items()) if site.staff]
+            msg = f"{where}: no staff is known for {', '.join(missing)}; allowed are {', '.join(known)}"
+            raise ScenarioError(msg)
+        return np.array([count for _, count in staff], dtype=np.float64)
+
+    def roads_around(self, junctions: Sequence[str], radius_m: float, where: str) -> Integers:
+        """Return the edges where people can walk and be fetched, whose middle lies near one of the junctions."""
+        for name in junctions:
+            require(name, self.network.junctions, where=f"{where}.junctions", kind="junction")
+        centres = np.array([(self.network.junctions[name].x, self.network.junctions[name].y) for name in junctions])
+        middles = np.array([_middle(shape) for shape in self.graph.shapes])
+        gaps = np.hypot(*(middles[:, np.newaxis, :] - centres[np.newaxis, :, :]).transpose(2, 0, 1))
+        nearest_m = np.where(self.kerbside() & self.graph.permits["pedestrian"], gaps.min(axis=1), np.inf)
+        found = np.flatnonzero(nearest_m <= radius_m)
+        if not found.size:
+            msg = (
+                f"{where}: no road that can be walked and driven has its middle within radius_m = {radius_m:g} of "
+                f"{', '.join(junctions)}; the nearest lies {nearest_m.min():.0f} m away: allowed is a larger radius_m"
+            )
+            raise ScenarioError(msg)
+        return found
+
+    def kerbside(self) -> NDArray[np.bool_]:
+        """Return which edges a rider can be fetched from: drivable, and longer than both margins."""
+        return self.drivable & (self.graph.length_m > 2 * KERB_MARGIN_M)
+
+    def along(self, edges: Integers, uniforms: Floats) -> Points:
+        """Spread numbers in [0, 1) evenly by length over edges, leaving a margin at both ends of each."""
+        usable = self.graph.length_m[edges] - 2 * KERB_MARGIN_M
+        ends = np.cumsum(usable)
+        reached = uniforms * ends[-1]
+        found = np.minimum(np.searchsorted(ends, reached, side="right"), len(edges) - 1)
+        return Points(edges[found], KERB_MARGIN_M + reached - (ends - usable)[found])
+
+    def direct_s(self, origins: Points, destinations: Points) -> Floats:
+        """Return the free-flow driving times from origins to destinations, shape (n,)."""
+        time_s, length_m = self.graph.time_s, self.graph.length_m
+        head, tail = origins.pos_m / length_m[origins.edge], destinations.pos_m / length_m[destinations.edge]
+        onward = (origins.edge == destinations.edge) & (tail >= head)
+        around = (1 - head) * time_s[origins.edge] + tail * time_s[destinations.edge]
+        around = around + self.leg_s[origins.edge, destinations.edge]
+        return np.where(onward, (tail - head) * time_s[origins.edge], around)
+
+    def direct_m(self, origins: Points, destinations: Points) -> Floats:
+        """Return the metres driven on the fastest ways from origins to destinations, shape (n,)."""
+        between: dict[tuple[int, int], float] = {}
+        metres = np.empty(len(origins))
+        rows = zip(origins.edge, origins.pos_m, destinations.edge, destinations.pos_m, strict=True)
+        for row, (start, start_m, end, end_m) in enumerate(rows):
+            if start == end and end_m >= start_m:
+                metres[row] = end_m - start_m
+                continue
+            pair = int(start), int(end)
+            if pair not in between:
+                between[pair] = self._between_m(*pair)
+            metres[row] = self.graph.travel_m[start] - start_m + between[pair] + end_m
+        return metres
+
+    def _between_m(self, start: int, end: int) -> float:
+        ids = self.graph.ids
+        if start == end:
+            followers = self.graph.turn_to[(self.graph.turn_from == start) & self.graph.turn_permits["taxi"]]
+            ways = self.graph.time_s[followers] + self.leg_s[followers, end]
+            follower = int(followers[ways.argmin()])
+            return 0.0 if follower == end else float(self.graph.travel_m[follower]) + self._between_m(follower, end)
+        path = self.graph.shortest_path(ids[start], ids[end], vclass="taxi")[1:-1]
+        return float(sum(self.graph.travel_m[self.graph.position(edge)] for edge in path))
+
+    def _absent_site(self, name: str, where: str) -> str:
+        opens = self._planned_sites().get(name)
+        if opens is not None:
+            return f"{where}: site {name!r} is planned and opens in {opens}; allowed are the sites of today"
+        today = sorted(key for key, site in self.network.sites.items() if site.status != "planned")
+        return f"{where}: unknown site {name!r}; allowed are {', '.join(today)}"
+
+    def _planned_sites(self) -> Mapping[str, int]:
+        """Return what the survey knows of sites that are not open yet; the built network leaves them out."""
+        try:
+            survey = read_tables(network_folder(self.network.name) / "tables").sites
+        except (NotFoundError, NetworkError):
+            return {}
+        return {key: site.opens for key, site in survey.items() if site.opens and key not in self.network.sites}
+
+
+def require(name: str, allowed: Collection[str], *, where: str, kind: str) -> None:
+    """Raise a `ScenarioError` that lists what is allowed unless the name is known."""
+    if name not in allowed:
+        msg = f"{where}: unknown {kind} {name!r}; allowed are {', '.join(sorted(allowed))}"
+        raise ScenarioError(msg)
+
+
+def _check_depot(name: str, network: Network, graph: EdgeGraph, drivable: NDArray[np.bool_]) -> None:
+    areas = parking_areas(network)
+    require(name, areas, where="fleet.depot", kind="depot")
+    if not drivable[graph.position(areas[name].edge)]:
+        msg = f"fleet.depot: depot {name!r} on edge {areas[name].edge} cannot be reached by taxis and cars"
+        raise ScenarioError(msg)
+
+
+def _middle(shape: Floats) -> Floats:
+    """Return the point half-way along a polyline."""
+    along = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(shape, axis=0).T))))
+    return np.array([np.interp(along[-1] / 2, along, shape[:, axis]) for axis in (0, 1)])

@@ -1,0 +1,59 @@
+"""Rail passengers who go on from the station into the complex."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import SeedSequence, default_rng
+
+from sim.demand.draws import Floats, named_streams, pick
+from sim.demand.places import Places
+from sim.demand.population import Rider
+from sim.scenario import Rail, Scenario
+
+WHERE = "demand.rail"
+
+
+def rail_riders(scenario: Scenario, model: Rail, places: Places, seeds: SeedSequence) -> list[Rider]:
+    """Return the passengers who reach the forecourt in [begin_s, end_s).
+
+    Trains keep a regular headway with a drawn phase; the riders of each follow a Poisson law and come out together.
+    """
+    streams = {name: default_rng(child) for name, child in named_streams(seeds, ("phase", "riders", "site")).items()}
+    station = places.site_points([model.station], f"{WHERE}.station")
+    staff = places.staff(model.destinations, f"{WHERE}.destinations")
+    entrances = places.site_points(model.destinations, f"{WHERE}.destinations")
+    exits_s = np.floor(_trains(scenario, model, float(streams["phase"].random())) + model.walk_out_s)
+    leaving = streams["riders"].poisson(model.riders_per_train.value, len(exits_s))
+    earliest_s = np.repeat(exits_s, leaving)
+    site = pick(streams["site"].random(len(earliest_s)), staff)
+    origins, destinations = station.take(np.zeros(len(site), dtype=np.int64)), entrances.take(site)
+    direct_s, direct_m = places.direct_s(origins, destinations), places.direct_m(origins, destinations)
+    return [
+        Rider(
+            person_id=f"rail.p{number:04d}",
+            request_id=f"rail.r{number:04d}",
+            purpose="rail",
+            origin_edge=places.graph.ids[origins.edge[0]],
+            origin_pos_m=round(float(origins.pos_m[0]), 2),
+            destination_edge=places.graph.ids[destinations.edge[number - 1]],
+            destination_pos_m=round(float(destinations.pos_m[number - 1]), 2),
+            earliest_s=float(wish_s),
+            latest_arrival_s=None,
+            shift_start_s=None,
+            direct_ride_s=round(float(direct_s[number - 1]), 2),
+            direct_distance_m=round(float(direct_m[number - 1]), 2),
+            zone=model.station,
+            site=model.destinations[site[number - 1]],
+            scopes=("station_corridor",),
+        )
+        for number, wish_s in enumerate(earliest_s, start=1)
+    ]
+
+
+def _trains(scenario: Scenario, model: Rail, phase: float) -> Floats:
+    """Return the arrivals of trains whose passengers reach the forecourt within the span of the demand."""
+    if model.trains_per_h.value == 0:
+        return np.empty(0)
+    headway_s = 3600 / model.trains_per_h.value
+    first, last = scenario.time.begin_s - model.walk_out_s, scenario.time.end_s - model.walk_out_s
+    return np.arange(first + phase * headway_s, last, headway_s)

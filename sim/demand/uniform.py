@@ -1,0 +1,72 @@
+"""Requests spread evenly over time and network: a benchmark's demand, free of sites and shifts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator, SeedSequence, default_rng
+
+from sim.demand.draws import Floats, Integers, named_streams
+from sim.demand.places import Places, Points
+from sim.demand.population import Rider
+from sim.errors import ScenarioError
+from sim.scenario import Scenario, UniformRequests
+
+WHERE = "demand.uniform"
+ROUNDS = 200
+
+
+def uniform_riders(scenario: Scenario, model: UniformRequests, places: Places, seeds: SeedSequence) -> list[Rider]:
+    """Return `per_h` requests an hour between any two kerbs whose direct drive is long enough."""
+    streams = {name: default_rng(child) for name, child in named_streams(seeds, ("time", "place")).items()}
+    span_s = scenario.time.end_s - scenario.time.begin_s
+    count = round(model.per_h * span_s / 3600)
+    earliest_s = scenario.time.begin_s + np.sort(np.floor(streams["time"].random(count) * span_s))
+    edges = np.flatnonzero(places.kerbside() & places.graph.permits["pedestrian"])
+    if not edges.size:
+        msg = f"{WHERE}: network {places.network.name!r} has no edge that can be both walked and driven"
+        raise ScenarioError(msg)
+    origins, destinations, direct_m = _rides(streams["place"], model, places, edges, count)
+    direct_s = places.direct_s(origins, destinations)
+    return [
+        Rider(
+            person_id=f"uniform.p{row + 1:04d}",
+            request_id=f"uniform.r{row + 1:04d}",
+            purpose="uniform",
+            origin_edge=places.graph.ids[origins.edge[row]],
+            origin_pos_m=round(float(origins.pos_m[row]), 2),
+            destination_edge=places.graph.ids[destinations.edge[row]],
+            destination_pos_m=round(float(destinations.pos_m[row]), 2),
+            earliest_s=float(earliest_s[row]),
+            latest_arrival_s=None,
+            shift_start_s=None,
+            direct_ride_s=round(float(direct_s[row]), 2),
+            direct_distance_m=round(float(direct_m[row]), 2),
+            zone="",
+            site="",
+            scopes=(),
+        )
+        for row in range(count)
+    ]
+
+
+def _rides(
+    rng: Generator, model: UniformRequests, places: Places, edges: Integers, count: int
+) -> tuple[Points, Points, Floats]:
+    """Draw both ends of each ride again until it is long enough."""
+    ends = places.along(edges, rng.random(2 * count))
+    origins, destinations = ends.take(np.arange(count)), ends.take(np.arange(count, 2 * count))
+    direct_m = places.direct_m(origins, destinations)
+    for _ in range(ROUNDS):
+        short = np.flatnonzero(direct_m < model.min_distance_m)
+        if not short.size:
+            return origins, destinations, direct_m
+        ends = places.along(edges, rng.random(2 * short.size))
+        head, tail = ends.take(np.arange(short.size)), ends.take(np.arange(short.size, 2 * short.size))
+        origins.edge[short], origins.pos_m[short] = head.edge, head.pos_m
+        destinations.edge[short], destinations.pos_m[short] = tail.edge, tail.pos_m
+        direct_m[short] = places.direct_m(head, tail)
+    msg = (
+        f"{WHERE}.min_distance_m: found {model.min_distance_m:g}, but after {ROUNDS} draws {short.size} rides are still "
+        f"shorter; allowed is less than what the network's size gives"
+    )
+    raise ScenarioError(msg)

@@ -1,0 +1,186 @@
+"""What SUMO reads in a run: vehicle types, traffic, the service, riders; and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from sim.controllers.base import Call, Preparation, RideLeg, RiderPlan, ServiceVehicle
+from sim.demand.population import Population
+from sim.network.catalog import Network
+from sim.rundir import SUMO_LOG, TRAJECTORIES
+from sim.scenario import Fleet, Scenario
+
+TRIPINFO = "tripinfo.xml"
+
+# Logical classes and the SUMO classes that stand for them. `custom1` and `custom2` stay free for permits.
+SUMO_CLASS = {"car": "passenger", "truck": "truck", "shuttle": "taxi", "bus": "bus", "rider": "pedestrian"}
+TRUCK_LENGTH_M = 12.0
+
+
+def write_inputs(
+    folder: Path, scenario: Scenario, network: Network, population: Population, service: Preparation
+) -> dict[str, str]:
+    """Write SUMO's input files into `folder` and return the options that name them."""
+    types, traffic, riders = folder / "types.add.xml", folder / "traffic.rou.xml", folder / "service.rou.xml"
+    _write(types, "additional", _types(scenario))
+    _write(traffic, "routes", _traffic(population))
+    _write(riders, "routes", _service(scenario, service))
+    additional = [*network.additional_files, types]
+    return {
+        "net-file": str(network.net_file),
+        "additional-files": ",".join(str(path) for path in additional),
+        "route-files": f"{traffic},{riders}",
+    }
+
+
+def options(scenario: Scenario, service: Preparation, *, work: Path) -> dict[str, str]:
+    """Return SUMO's options for a run that writes into `work`; a controller's own options come last."""
+    chosen = {
+        "begin": str(scenario.time.begin_s),
+        "step-length": str(scenario.time.step_s),
+        "seed": str(scenario.seeds.sumo),
+        "time-to-teleport": str(scenario.limits.time_to_teleport_s),
+        "pedestrian.model": "nonInteracting",
+        "tripinfo-output": str(work / TRIPINFO),
+        "tripinfo-output.write-unfinished": "true",
+        "log": str(work / SUMO_LOG),
+        "aggregate-warnings": "5",
+        "no-step-log": "true",
+        "duration-log.disable": "true",
+        "xml-validation": "never",
+    }
+    if scenario.outputs.trajectories:
+        chosen |= {
+            "fcd-output": str(work / TRAJECTORIES),
+            "fcd-output.attributes": "x,y,speed,type",
+            "output.compression": "zstd",
+            "device.fcd.period": str(scenario.outputs.trajectory_period_s),
+        }
+    if service.taxi == "world":
+        chosen["device.taxi.dispatch-algorithm"] = "traci"
+    return chosen | service.options
+
+
+def _write(path: Path, root: str, lines: Iterator[str]) -> None:
+    path.write_text(f"<{root}>\n" + "\n".join(lines) + f"\n</{root}>\n", encoding="utf-8")
+
+
+def _types(scenario: Scenario) -> Iterator[str]:
+    yield f'<vType id="car" vClass="{SUMO_CLASS["car"]}"/>'
+    yield f'<vType id="truck" vClass="{SUMO_CLASS["truck"]}" length="{TRUCK_LENGTH_M}"/>'
+    walk = scenario.requests.walk_speed_mps
+    yield f'<vType id="rider" vClass="{SUMO_CLASS["rider"]}" maxSpeed="{walk}" speedFactor="1" speedDev="0"/>'
+    if scenario.fleet is not None:
+        for name in ("shuttle", "bus"):
+            yield from _fleet_type(name, scenario.fleet)
+
+
+def _fleet_type(name: str, fleet: Fleet) -> Iterator[str]:
+    energy = f' mass="{fleet.battery.mass_kg.value}" emissionClass="Energy/unknown"' if fleet.battery else ""
+    yield (
+        f'<vType id="{name}" vClass="{SUMO_CLASS[name]}" length="{fleet.length_m}" maxSpeed="{fleet.max_speed_mps}" '
+        f'personCapacity="{fleet.seats}" boardingDuration="0"{energy}>'
+    )
+    yield from _params(_fleet_params(name, fleet))
+    yield "</vType>"
+
+
+def _fleet_params(name: str, fleet: Fleet) -> dict[str, object]:
+    params: dict[str, object] = {}
+    if name == "shuttle":
+        params |= {
+            "has.taxi.device": "true",
+            # both always set: SUMO's own are 0 s and 60 s, which would bias every comparison
+            "device.taxi.pickUpDuration": fleet.boarding_s,
+            "device.taxi.dropOffDuration": fleet.alighting_s,
+        }
+    battery = fleet.battery
+    if battery is not None:
+        params |= {
+            "has.battery.device": "true",
+            "device.battery.capacity": battery.capacity_kwh.value * 1000,
+            "device.battery.chargeLevel": battery.capacity_kwh.value * 1000,
+            "constantPowerIntake": battery.auxiliary_w.value,
+            "frontSurfaceArea": battery.front_area_m2.value,
+            "airDragCoefficient": battery.drag_coefficient.value,
+            "rollDragCoefficient": battery.rolling_coefficient.value,
+            "propulsionEfficiency": battery.propulsion_efficiency.value,
+            "recuperationEfficiency": battery.recuperation_efficiency.value,
+        }
+    return params
+
+
+def _params(params: dict[str, object]) -> Iterator[str]:
+    return (f'  <param key="{key}" value="{value}"/>' for key, value in params.items())
+
+
+def _traffic(population: Population) -> Iterator[str]:
+    trips = [
+        (car.depart_s, car.vehicle_id, "car", car.origin_edge, car.origin_pos_m, car.destination_edge, car.destination_pos_m)
+        for car in population.cars
+    ] + [
+        (trip.depart_s, trip.vehicle_id, trip.vehicle_class, trip.origin_edge, None, trip.destination_edge, None)
+        for trip in population.background
+    ]
+    for depart, vehicle, kind, start, start_m, end, end_m in sorted(trips, key=lambda trip: trip[:2]):
+        # a home or a gate lies beside the road: nobody starts at full speed in the middle of an edge
+        where = f'departLane="best" departSpeed="max"' if start_m is None else f'departPos="{start_m:.1f}"'
+        until = "" if end_m is None else f' arrivalPos="{end_m:.1f}"'
+        yield f'<trip id="{vehicle}" type="{kind}" depart="{depart:.2f}" from="{start}" to="{end}" {where}{until}/>'
+
+
+def _service(scenario: Scenario, service: Preparation) -> Iterator[str]:
+    vehicles = [(v.depart_s, 0, v.id, list(_vehicle(v, scenario, service))) for v in service.vehicles]
+    riders = [
+        (max(plan.depart_s, float(scenario.time.begin_s)), 1, plan.rider.person_id, list(_rider(plan, scenario)))
+        for plan in service.riders
+        if plan.refused is None
+    ]
+    for _, _, _, lines in sorted([*vehicles, *riders]):
+        yield from lines
+
+
+def _vehicle(vehicle: ServiceVehicle, scenario: Scenario, service: Preparation) -> Iterator[str]:
+    depot = scenario.fleet.depot if scenario.fleet else None
+    start = f'id="{vehicle.id}" type="{vehicle.vehicle_class}" depart="{vehicle.depart_s:.2f}" departPos="stop"'
+    place = f'parkingArea="{depot}"' if depot else f'edge="{vehicle.start_edge}" endPos="{vehicle.start_pos_m:.1f}" parking="true"'
+    if service.taxi == "none":
+        yield f"<vehicle {start} line={quoteattr(vehicle.calls[0].line if vehicle.calls else 'depot')}>"
+        yield f'  <route edges="{" ".join(vehicle.edges)}"/>'
+        yield from (_call(call, scenario, depot) for call in vehicle.calls)
+        yield "</vehicle>"
+    else:
+        yield f'<trip {start} from="{vehicle.start_edge}" line="taxi">'
+        yield f'  <stop {place} duration="1"/>'
+        yield "</trip>"
+
+
+def _call(call: Call, scenario: Scenario, depot: str | None) -> str:
+    if call.stop_id == depot:
+        return f'  <stop parkingArea="{depot}" until="{call.until_s:.0f}" line={quoteattr(call.line)}/>'
+    dwell = scenario.fleet.boarding_s if scenario.fleet else 0
+    return (
+        f'  <stop busStop="{call.stop_id}" duration="{dwell}" until="{call.until_s:.0f}" parking="true" '
+        f"line={quoteattr(call.line)}/>"
+    )
+
+
+def _rider(plan: RiderPlan, scenario: Scenario) -> Iterator[str]:
+    rider = plan.rider
+    depart = max(plan.depart_s, float(scenario.time.begin_s))
+    yield f'<person id="{rider.person_id}" type="rider" depart="{depart:.2f}" departPos="{rider.origin_pos_m:.1f}">'
+    start = f' from="{rider.origin_edge}"'
+    for leg in plan.legs:
+        goal = (
+            f'busStop="{leg.stop_id}"'
+            if leg.stop_id is not None
+            else f'to="{rider.destination_edge}" arrivalPos="{rider.destination_pos_m:.1f}"'
+        )
+        if isinstance(leg, RideLeg):
+            yield f"  <ride{start} {goal} lines={quoteattr(leg.lines)}/>"
+        else:
+            yield f"  <walk{start} {goal}/>"
+        start = ""
+    yield "</person>"

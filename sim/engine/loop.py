@@ -1,0 +1,188 @@
+"""The loop of one run: SUMO one step at a time, facts observed, the controller asked, plans carried out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sim.engine.body import WorldBody
+from sim.engine.inputs import options, write_inputs
+from sim.engine.observer import Observer
+from sim.engine.resolve import Resolved, guarded
+from sim.engine.sumo import EngineName, SumoPort
+from sim.engine.times import SAMPLE_S, EdgeTimes
+from sim.errors import EngineError, InvariantError
+from sim.events import DroppedOff, Event, PickedUp
+from sim.rundir import SUMO_LOG, RunDir
+
+End = Literal["finished", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    time_s: float
+    begin_s: float
+    horizon_s: float
+    vehicles: int
+    unsettled: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run ended, and what it cost."""
+
+    end: End
+    sumo_version: str
+    steps: int = 0
+    end_s: float = 0.0
+    vehicle_seconds: float = 0.0
+    wall_s: float = 0.0
+    dispatch_ms: list[float] = field(default_factory=list)
+    controller_cpu_s: float = 0.0
+
+
+class Loop:
+    """Steps one resolved run through one engine.
+
+    Parameters
+    ----------
+    resolved
+        The run's inputs.
+    run
+        Where it writes.
+    engine
+        libsumo, traci or gui.
+    stop
+        Asked before every step: True ends the run in order, as interrupted.
+    report
+        Called with the progress a few times a second.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        run: RunDir,
+        *,
+        engine: EngineName,
+        stop: Callable[[], bool],
+        report: Callable[[Progress], None],
+        play: bool = True,
+    ) -> None:
+        self._resolved, self._run, self._stop, self._report = resolved, run, stop, report
+        self._engine, self._play = engine, play
+
+    def run(self) -> Outcome:
+        """Run to the end and write every event; SUMO is closed whatever happens."""
+        scenario, service = self._resolved.scenario, self._resolved.service
+        chosen = write_inputs(
+            self._run.inputs, scenario, self._resolved.network, self._resolved.population, service
+        ) | options(scenario, service, work=self._run.work)
+        with SumoPort(self._engine, chosen, log=self._run.work / SUMO_LOG, play=self._play) as port:
+            self._port = port
+            self._open()
+            return self._drive()
+
+    def _open(self) -> None:
+        resolved, scenario = self._resolved, self._resolved.scenario
+        seats = {vehicle.id: scenario.fleet.seats for vehicle in resolved.service.vehicles} if scenario.fleet else {}
+        self._observer = Observer(
+            self._port, resolved.service.riders, resolved.population.cars, seats,
+            battery=scenario.fleet is not None and scenario.fleet.battery is not None,
+        )  # fmt: skip
+        self._times = EdgeTimes(resolved.graph, vclass="taxi", time_s=scenario.time.begin_s)
+        self._world = WorldBody(
+            self._port, self._run, resolved.graph, self._times, self._observer, resolved.service.riders, seats
+        )
+
+    def _drive(self) -> Outcome:
+        scenario = self._resolved.scenario
+        outcome = Outcome("interrupted", self._port.version())
+        began = time.perf_counter()
+        deadline = began + scenario.limits.wall_s
+        controlled = self._resolved.service.taxi == "world"
+        if controlled and self._resolved.controller is not None:
+            self._world.look(self._port.time_s)
+            guarded(self._resolved.controller.start, self._world)
+        shown = 0.0
+        while not self._stop():
+            facts = self._port.step()
+            now = facts.time_s
+            events = self._observer.step(facts)
+            outcome.steps += 1
+            vehicles = self._port.vehicle_count()
+            outcome.vehicle_seconds += vehicles * scenario.time.step_s
+            if controlled:
+                self._follow(events)
+                events += self._control(now, outcome)
+            self._run.write_events(events)
+            wall = time.perf_counter()
+            if wall - shown > 0.25:  # noqa: PLR2004 (a picture four times a second)
+                shown = wall
+                self._report(self._progress(now, vehicles))
+            if self._over(now, facts.expected):
+                outcome.end = "finished"
+                break
+            if wall > deadline:
+                msg = f"the run took longer than limits.wall_s = {scenario.limits.wall_s:.0f} s; simulated time {now:.0f} s"
+                raise EngineError(msg)
+        self._finish(outcome)
+        outcome.wall_s = time.perf_counter() - began
+        return outcome
+
+    def _follow(self, events: list[Event]) -> None:
+        """Let the executor's books follow the facts."""
+        for one in events:
+            if isinstance(one, PickedUp):
+                self._world.taxis.picked_up(one.vehicle_id, one.request_id)
+            elif isinstance(one, DroppedOff):
+                self._world.taxis.dropped_off(one.vehicle_id, one.request_id)
+
+    def _control(self, now: float, outcome: Outcome) -> list[Event]:
+        scenario, controller = self._resolved.scenario, self._resolved.controller
+        use = scenario.controllers.shuttle
+        if controller is None or use is None:
+            return []
+        if _due(now, SAMPLE_S, scenario.time.step_s):
+            self._times.sample(now, *self._port.edge_counts(self._resolved.graph.ids))
+        if _due(now, use.period_s, scenario.time.step_s):
+            began, cpu = time.perf_counter(), time.process_time()
+            self._world.look(now)
+            guarded(controller.step, self._world)
+            outcome.dispatch_ms.append((time.perf_counter() - began) * 1000)
+            outcome.controller_cpu_s += time.process_time() - cpu
+        self._world.time_s = now
+        self._world.carry_out()
+        return self._world.take_decisions()
+
+    def _over(self, now: float, expected: int) -> bool:
+        span = self._resolved.scenario.time
+        if now < span.end_s:
+            return False
+        others = expected - len(self._observer.fleet)
+        return now >= span.horizon_s or (self._observer.unsettled == 0 and others <= 0)
+
+    def _finish(self, outcome: Outcome) -> None:
+        controller = self._resolved.controller
+        outcome.end_s = self._port.time_s
+        events: list[Event] = []
+        if controller is not None and self._resolved.service.taxi == "world":
+            guarded(controller.finish, self._world)
+            events += self._world.take_decisions()
+        events += self._observer.close(outcome.end_s)
+        self._run.write_events(events)
+        if self._observer.unsettled < 0:
+            msg = f"{-self._observer.unsettled} riders have more than one outcome"
+            raise InvariantError(msg)
+
+    def _progress(self, now: float, vehicles: int) -> Progress:
+        span = self._resolved.scenario.time
+        return Progress(now, span.begin_s, span.horizon_s, vehicles, self._observer.unsettled)
+
+
+def _due(now: float, period_s: float, step_s: float) -> bool:
+    """Whether a multiple of the period lies in the step that began at `now`."""
+    return int(now / period_s + 1e-9) > int((now - step_s) / period_s + 1e-9)

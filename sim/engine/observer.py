@@ -1,0 +1,256 @@
+"""The observer: turns what SUMO reports into facts, alike for every controller and for SUMO's own dispatchers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sim.controllers.base import RiderPlan, WalkLeg
+from sim.demand.population import Car, Rider
+from sim.engine.sumo import StepFacts, SumoPort
+from sim.errors import InvariantError
+from sim.events import (
+    Arrived, CarArrived, CarUnfinished, Collision, DroppedOff, Event, PersonDeparted, PickedUp, Rejected,
+    RequestSubmitted, StopServed, Unfinished, VehicleRetired, VehicleStarted, VehicleTeleported, WalkEnded,
+)  # fmt: skip
+
+State = Literal["at_home", "waiting", "walking", "riding", "arrived", "gone"]
+
+
+@dataclass(slots=True)
+class Journey:
+    """Where one rider's journey stands: `leg` counts the legs done."""
+
+    plan: RiderPlan
+    state: State = "at_home"
+    leg: int = 0
+
+    @property
+    def rider(self) -> Rider:
+        return self.plan.rider
+
+    def next_state(self) -> State:
+        """What the rider does in the present leg before anything else happens."""
+        legs = self.plan.legs
+        return "walking" if self.leg < len(legs) and isinstance(legs[self.leg], WalkLeg) else "waiting"
+
+
+@dataclass(slots=True)
+class FleetVehicle:
+    """What is known of one fleet vehicle since it stopped last."""
+
+    id: str
+    on_board: tuple[str, ...] = ()
+    started_s: float = 0.0
+    stopped_s: float | None = None
+    changed_s: float = 0.0
+    boarded: int = 0
+    alighted: int = 0
+
+
+class Observer:
+    """Watches riders, commuters' cars and the fleet; `step` returns the facts of one step."""
+
+    def __init__(
+        self,
+        port: SumoPort,
+        plans: Sequence[RiderPlan],
+        cars: Sequence[Car],
+        seats: Mapping[str, int],
+        *,
+        battery: bool,
+    ) -> None:
+        self._port = port
+        self._battery = battery
+        self._seats = seats
+        self.journeys = {plan.rider.person_id: Journey(plan) for plan in plans}
+        self._pending = sorted(self.journeys.values(), key=lambda j: (j.rider.earliest_s, j.rider.request_id), reverse=True)
+        self._walking: set[str] = set()
+        self._cars = {car.vehicle_id: car for car in cars}
+        self._cars_departed: dict[str, float] = {}
+        self.fleet = {vehicle_id: FleetVehicle(vehicle_id) for vehicle_id in sorted(seats)}
+        self.stopped: set[str] = set()
+        self.on_duty: set[str] = set()
+        self.unsettled = len(self.journeys)
+
+    def step(self, facts: StepFacts) -> list[Event]:
+        """Return the facts of one step, in the order in which they can follow from one another."""
+        now = facts.time_s
+        return [
+            *self._submitted(now),
+            *self._vehicles(facts),
+            *self._departed(facts),
+            *self._stops(facts),
+            *self._arrived(facts),
+            *self._walks(now),
+        ]
+
+    def settle(self, person_id: str) -> None:
+        """Note that a rider will not be served and leaves."""
+        self.journeys[person_id].state = "gone"
+        self.unsettled -= 1
+
+    def _submitted(self, now: float) -> Iterator[Event]:
+        while self._pending and self._pending[-1].rider.earliest_s <= now:
+            plan = self._pending.pop().plan
+            rider = plan.rider
+            yield submission(rider, now)
+            if plan.refused is not None:
+                self.settle(rider.person_id)
+                yield Rejected(time_s=now, request_id=rider.request_id, person_id=rider.person_id, cause=plan.refused)
+
+    def _vehicles(self, facts: StepFacts) -> Iterator[Event]:
+        now = facts.time_s
+        for vehicle_id in sorted(facts.departed):
+            if vehicle_id in self.fleet:
+                self.fleet[vehicle_id].started_s = now
+                self.on_duty.add(vehicle_id)
+                edge, _ = self._port.road(vehicle_id)
+                yield VehicleStarted(time_s=now, vehicle_id=vehicle_id, seats=self._seats[vehicle_id], edge=edge)
+            elif vehicle_id in self._cars:
+                self._cars_departed[vehicle_id] = now
+        for vehicle_id in sorted(facts.arrived):
+            if vehicle_id in self.fleet:
+                msg = f"{vehicle_id} left the network at {now} s: the fleet must stay whole"
+                raise InvariantError(msg)
+            car = self._cars.pop(vehicle_id, None)
+            if car is not None:
+                yield CarArrived(
+                    time_s=now, person_id=car.person_id, vehicle_id=vehicle_id, site=car.site,
+                    departed_s=self._cars_departed.pop(vehicle_id), shift_start_s=car.shift_start_s,
+                )  # fmt: skip
+        for vehicle_id in sorted(facts.teleported):
+            edge = self._port.planned_edge(vehicle_id)
+            yield VehicleTeleported(time_s=now, vehicle_id=vehicle_id, edge=edge, fleet=vehicle_id in self.fleet)
+        for vehicle_id in sorted(facts.colliding):
+            yield Collision(time_s=now, vehicle_id=vehicle_id, edge=self._port.planned_edge(vehicle_id))
+
+    def _departed(self, facts: StepFacts) -> Iterator[Event]:
+        for person_id in sorted(facts.persons_departed):
+            journey = self.journeys[person_id]
+            yield PersonDeparted(time_s=facts.time_s, person_id=person_id, edge=journey.rider.origin_edge)
+            self._begin_leg(journey)
+
+    def _begin_leg(self, journey: Journey) -> None:
+        journey.state = journey.next_state()
+        if journey.state == "walking":
+            self._walking.add(journey.rider.person_id)
+
+    def _stops(self, facts: StepFacts) -> Iterator[Event]:
+        for vehicle_id in sorted(facts.stop_started):
+            vehicle = self.fleet.get(vehicle_id)
+            if vehicle is not None:
+                yield from self._leave_stop(vehicle, facts.time_s)
+                self.stopped.add(vehicle_id)
+                vehicle.stopped_s = facts.time_s
+        for vehicle_id in sorted(self.stopped):
+            yield from self._exchange(self.fleet[vehicle_id], facts.time_s)
+        for vehicle_id in sorted(set(facts.stop_ended) - set(facts.stop_started)):
+            vehicle = self.fleet.get(vehicle_id)
+            if vehicle is not None:
+                yield from self._leave_stop(vehicle, facts.time_s)
+                self.stopped.discard(vehicle_id)
+
+    def _exchange(self, vehicle: FleetVehicle, now: float) -> Iterator[Event]:
+        aboard = self._port.on_board(vehicle.id)
+        if aboard == vehicle.on_board:
+            return
+        left = sorted(set(vehicle.on_board) - set(aboard))
+        entered = sorted(set(aboard) - set(vehicle.on_board))
+        place = {"edge": self._port.road(vehicle.id)[0], "odometer_m": self._port.odometer_m(vehicle.id)}
+        load = len(vehicle.on_board)
+        for person_id in left:
+            load -= 1
+            journey = self.journeys[person_id]
+            yield self._ride(DroppedOff, journey, vehicle, now, load, place)
+            journey.leg += 1
+            self._begin_leg(journey)
+        for person_id in entered:
+            load += 1
+            journey = self.journeys[person_id]
+            yield self._ride(PickedUp, journey, vehicle, now, load, place)
+            journey.state = "riding"
+        vehicle.boarded += len(entered)
+        vehicle.alighted += len(left)
+        vehicle.changed_s, vehicle.on_board = now, aboard
+
+    @staticmethod
+    def _ride(
+        kind: type[PickedUp | DroppedOff], journey: Journey, vehicle: FleetVehicle, now: float, load: int,
+        place: Mapping[str, Any],
+    ) -> Event:  # fmt: skip
+        rider = journey.rider
+        return kind(
+            time_s=now, person_id=rider.person_id, request_id=rider.request_id, vehicle_id=vehicle.id, load=load, **place
+        )
+
+    def _leave_stop(self, vehicle: FleetVehicle, now: float) -> Iterator[Event]:
+        if vehicle.stopped_s is not None and vehicle.boarded + vehicle.alighted:
+            yield StopServed(
+                # riders board when the vehicle stops and alight when the dwell is over; an idle one stands on
+                time_s=now if vehicle.boarded else vehicle.changed_s, vehicle_id=vehicle.id, edge=self._port.road(vehicle.id)[0],
+                started_s=vehicle.stopped_s, boarded=vehicle.boarded, alighted=vehicle.alighted,
+            )  # fmt: skip
+        vehicle.stopped_s, vehicle.boarded, vehicle.alighted = None, 0, 0
+
+    def _arrived(self, facts: StepFacts) -> Iterator[Event]:
+        for person_id in sorted(facts.persons_arrived):
+            journey = self.journeys[person_id]
+            if journey.state == "gone":
+                continue
+            rider = journey.rider
+            if journey.state == "walking":
+                self._walking.discard(person_id)
+                yield WalkEnded(time_s=facts.time_s, person_id=person_id, edge=rider.destination_edge)
+            journey.state = "arrived"
+            self.unsettled -= 1
+            yield Arrived(
+                time_s=facts.time_s, person_id=person_id, request_id=rider.request_id, edge=rider.destination_edge
+            )
+
+    def _walks(self, now: float) -> Iterator[Event]:
+        for person_id in sorted(self._walking):
+            journey = self.journeys[person_id]
+            if self._port.stages_left(person_id) < len(journey.plan.legs) - journey.leg:
+                self._walking.discard(person_id)
+                journey.leg += 1
+                self._begin_leg(journey)
+                yield WalkEnded(time_s=now, person_id=person_id, edge=self._port.person_edge(person_id))
+
+    def close(self, now: float) -> list[Event]:
+        """Return what the end of the run leaves: sums of the fleet, and everybody who is still on the way."""
+        return [*self._submitted(float("inf")), *self._retired(now), *self._unfinished(now)]
+
+    def _retired(self, now: float) -> Iterator[Event]:
+        for vehicle in self.fleet.values():
+            if vehicle.id not in self.on_duty:
+                continue
+            if vehicle.id in self.stopped:
+                yield from self._leave_stop(vehicle, now)
+            consumed, regenerated = self._port.battery_wh(vehicle.id) if self._battery else (None, None)
+            yield VehicleRetired(
+                time_s=now, vehicle_id=vehicle.id, odometer_m=self._port.odometer_m(vehicle.id),
+                duty_s=now - vehicle.started_s, consumed_wh=consumed, regenerated_wh=regenerated,
+            )  # fmt: skip
+
+    def _unfinished(self, now: float) -> Iterator[Event]:
+        for person_id, journey in sorted(self.journeys.items()):
+            if journey.state not in {"arrived", "gone"}:
+                yield Unfinished(
+                    time_s=now, person_id=person_id, request_id=journey.rider.request_id, state=journey.state
+                )
+        for vehicle_id, car in sorted(self._cars.items()):
+            state = "driving" if vehicle_id in self._cars_departed else "not_departed"
+            yield CarUnfinished(time_s=now, person_id=car.person_id, vehicle_id=vehicle_id, site=car.site, state=state)
+
+
+def submission(rider: Rider, now: float) -> RequestSubmitted:
+    """Return the event of a rider's wish to travel."""
+    return RequestSubmitted(
+        time_s=min(now, rider.earliest_s), request_id=rider.request_id, person_id=rider.person_id, purpose=rider.purpose,
+        origin_edge=rider.origin_edge, origin_pos_m=rider.origin_pos_m, destination_edge=rider.destination_edge,
+        destination_pos_m=rider.destination_pos_m, size=rider.size, earliest_s=rider.earliest_s,
+        latest_arrival_s=rider.latest_arrival_s, shift_start_s=rider.shift_start_s, direct_ride_s=rider.direct_ride_s,
+        direct_distance_m=rider.direct_distance_m, zone=rider.zone, site=rider.site, scopes=list(rider.scopes),
+    )  # fmt: skip

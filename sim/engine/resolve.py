@@ -1,0 +1,99 @@
+"""From a scenario's names to what they stand for, checked before SUMO starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+from pydantic import ValidationError
+
+from sim.controllers.base import Controller, Inputs, Preparation, find_controller
+from sim.demand.generate import generate
+from sim.demand.population import Population
+from sim.errors import ControllerError, NotFoundError, SandboxError, ScenarioError
+from sim.network.catalog import Network, load_network
+from sim.network.graph import EdgeGraph
+from sim.network.parking import parking_areas
+from sim.scenario import ControllerUse, Scenario
+
+P = ParamSpec("P")
+T = TypeVar("T")
+CONTROLLER_STREAM = 2**20  # far from the streams that demand spawns from the same seed
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Everything a run needs, in memory."""
+
+    scenario: Scenario
+    network: Network
+    graph: EdgeGraph
+    population: Population
+    controller: Controller | None
+    service: Preparation
+
+
+def resolve(scenario: Scenario) -> Resolved:
+    """Check what a scenario names and prepare its controller.
+
+    Raises
+    ------
+    ScenarioError, NotFoundError
+        The network, a site, a stop, the depot, the controller or one of its parameters does not exist.
+    """
+    network = load_network(scenario.network)
+    _check_depot(scenario, network)
+    controller = _controller(scenario.controllers.shuttle)
+    graph = EdgeGraph.from_net(network.net_file)
+    population = generate(scenario, network, graph)
+    service = Preparation()
+    if controller is not None:
+        rng = np.random.default_rng([scenario.seeds.demand, CONTROLLER_STREAM])
+        inputs = Inputs(scenario, network, graph, population.riders, rng)
+        service = guarded(controller.prepare, inputs)
+    return Resolved(scenario, network, graph, population, controller, service)
+
+
+def guarded(call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+    """Call a controller; what it raises becomes a `ControllerError` that names it."""
+    try:
+        return call(*arguments, **options)
+    except SandboxError:
+        raise
+    except Exception as error:
+        name = getattr(call, "__qualname__", repr(call))
+        msg = f"controller {name} raised {type(error).__name__}: {error}"
+        raise ControllerError(msg) from error
+
+
+def _controller(use: ControllerUse | None) -> Controller | None:
+    if use is None:
+        return None
+    place = "controllers.shuttle"
+    try:
+        found = find_controller(use.use)
+    except NotFoundError as error:
+        msg = f"{place}.use: {error}"
+        raise ScenarioError(msg) from None
+    try:
+        parameters = found.Parameters.model_validate(use.parameters)
+    except ValidationError as error:
+        allowed = ", ".join(sorted(found.Parameters.model_fields)) or "none"
+        faults = "; ".join(
+            f"{place}.parameters.{'.'.join(map(str, e['loc']))}: {e['msg']}, found {e['input']!r}" for e in error.errors()
+        )
+        msg = f"{faults}; {use.use} has the parameters {allowed}"
+        raise ScenarioError(msg) from None
+    return found(parameters)
+
+
+def _check_depot(scenario: Scenario, network: Network) -> None:
+    depot = scenario.fleet.depot if scenario.fleet else None
+    if depot is None:
+        return
+    known = parking_areas(network)
+    if depot not in known:
+        msg = f"fleet.depot: unknown parking area {depot!r}; allowed are null or one of {', '.join(known) or 'none'}"
+        raise ScenarioError(msg)

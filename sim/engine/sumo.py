@@ -1,0 +1,266 @@
+"""The one port to SUMO: libsumo for headless runs, TraCI for `sumo` and sumo-gui.
+
+Nothing else in the sandbox imports `libsumo` or `traci`. All calls are the same on every engine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from sim.errors import EngineError, SetupError
+from sim.system import missing_libraries, sumo_binary, sumo_env, sumo_home
+
+EngineName = Literal["libsumo", "traci", "gui"]
+
+# Values of libsumo.constants; the module itself cannot be imported before the engine is chosen.
+_TIME = 0x66
+_DEPARTED, _ARRIVED = 0x74, 0x7A
+_TELEPORT_STARTING = 0x76
+_STOP_STARTING, _STOP_ENDING = 0x69, 0x6B
+_DEPARTED_PERSONS, _ARRIVED_PERSONS = 0x25, 0x27
+_COLLIDING = 0x81
+_ACTIVE = 0x7D
+_WATCHED = (
+    _TIME, _DEPARTED, _ARRIVED, _TELEPORT_STARTING, _STOP_STARTING, _STOP_ENDING, _DEPARTED_PERSONS,
+    _ARRIVED_PERSONS, _COLLIDING, _ACTIVE,
+)  # fmt: skip
+
+NEW_AND_RETRIEVED = 3  # asking for new ones only (1) forgets those once seen (SUMO issues 11429, 11501)
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """What one step reported; `expected` counts vehicles and persons that are still to come or under way."""
+
+    time_s: float
+    departed: tuple[str, ...]
+    arrived: tuple[str, ...]
+    teleported: tuple[str, ...]
+    stop_started: tuple[str, ...]
+    stop_ended: tuple[str, ...]
+    persons_departed: tuple[str, ...]
+    persons_arrived: tuple[str, ...]
+    colliding: tuple[str, ...]
+    expected: int
+
+
+class SumoPort(AbstractContextManager["SumoPort"]):
+    """A running SUMO.
+
+    Parameters
+    ----------
+    engine
+        `libsumo` (in this process), `traci` (headless process) or `gui` (sumo-gui).
+    options
+        SUMO options without the leading dashes; an empty value stands for a switch.
+    log
+        File that takes what SUMO prints.
+
+    Raises
+    ------
+    SetupError
+        SUMO or a system library is missing, or there is no display for the GUI.
+    EngineError
+        SUMO refuses the inputs; the message holds its own error lines.
+    """
+
+    def __init__(self, engine: EngineName, options: Mapping[str, str], *, log: Path, play: bool = True) -> None:
+        missing = missing_libraries()
+        if missing:
+            msg = f"SUMO needs system libraries that are missing: {', '.join(str(m) for m in missing)}"
+            raise SetupError(msg)
+        self.engine = engine
+        self._log = log
+        arguments = [part for key, value in options.items() for part in ((f"--{key}", value) if value else (f"--{key}",))]
+        self._lib: Any = self._start(engine, arguments, play=play)
+        self._sim = self._lib.simulation
+        self._sim.subscribe(list(_WATCHED))
+
+    def _start(self, engine: EngineName, arguments: list[str], *, play: bool) -> Any:
+        try:
+            if engine == "libsumo":
+                os.environ["SUMO_HOME"] = str(sumo_home())
+                import libsumo
+
+                libsumo.start(["sumo", *arguments])
+                return libsumo
+            import traci
+
+            if engine == "gui":
+                _require_display()
+            binary = str(sumo_binary("sumo-gui" if engine == "gui" else "sumo"))
+            gui = ["--quit-on-end", *(["--start"] if play else [])] if engine == "gui" else []
+            with _environment(sumo_env()), self._log.with_suffix(".console.log").open("w") as console:
+                traci.start([binary, *arguments, *gui], label="run", stdout=console, numRetries=60)
+            return traci.getConnection("run")
+        except ImportError as error:
+            msg = f"SUMO's Python packages cannot be loaded: {error}; run `make run` or `bitgreen doctor`"
+            raise SetupError(msg) from error
+        except Exception as error:  # noqa: BLE001 (libsumo and TraCI raise unrelated classes, some of them C++ ones)
+            msg = f"SUMO did not start: {error}\n{self.log_errors()}".rstrip()
+            raise EngineError(msg) from error
+
+    def log_errors(self) -> str:
+        """Return the error lines of SUMO's log."""
+        if not self._log.exists():
+            return ""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(line for line in lines if line.startswith("Error"))
+
+    def step(self) -> StepFacts:
+        """Advance one step and return what happened in it, stamped with the time at which the step began."""
+        begin_s = self.time_s
+        try:
+            self._sim.step()
+        except Exception as error:  # noqa: BLE001 (see _start)
+            msg = f"SUMO failed in the step at {begin_s} s: {error}\n{self.log_errors()}".rstrip()
+            raise EngineError(msg) from error
+        facts = self._sim.getSubscriptionResults()
+        return StepFacts(
+            time_s=begin_s,
+            departed=facts[_DEPARTED],
+            arrived=facts[_ARRIVED],
+            teleported=facts[_TELEPORT_STARTING],
+            stop_started=facts[_STOP_STARTING],
+            stop_ended=facts[_STOP_ENDING],
+            persons_departed=facts[_DEPARTED_PERSONS],
+            persons_arrived=facts[_ARRIVED_PERSONS],
+            colliding=facts[_COLLIDING],
+            expected=facts[_ACTIVE],
+        )
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time, seconds after midnight."""
+        return float(self._sim.getTime())
+
+    @property
+    def refusal(self) -> type[Exception]:
+        """The exception class with which SUMO refuses a command."""
+        if self.engine == "libsumo":
+            return self._lib.TraCIException  # type: ignore[no-any-return]
+        import traci
+
+        return traci.TraCIException  # type: ignore[no-any-return]
+
+    # --- vehicles ----------------------------------------------------------------------------------------------
+
+    def vehicle_count(self) -> int:
+        """Return how many vehicles are on the network."""
+        return int(self._lib.vehicle.getIDCount())
+
+    def road(self, vehicle_id: str) -> tuple[str, float]:
+        """Return the edge (internal ones start with ':') and the position of the front bumper on it, metres."""
+        domain = self._lib.vehicle
+        return domain.getRoadID(vehicle_id), domain.getLanePosition(vehicle_id)
+
+    def planned_edge(self, vehicle_id: str) -> str:
+        """Return the edge of its route a vehicle is on, also while it is being teleported and on no road."""
+        domain = self._lib.vehicle
+        return str(domain.getRoute(vehicle_id)[max(0, domain.getRouteIndex(vehicle_id))])
+
+    def odometer_m(self, vehicle_id: str) -> float:
+        """Return the distance driven since insertion, metres."""
+        return max(0.0, float(self._lib.vehicle.getDistance(vehicle_id)))
+
+    def on_board(self, vehicle_id: str) -> tuple[str, ...]:
+        """Return the persons in a vehicle."""
+        return tuple(self._lib.vehicle.getPersonIDList(vehicle_id))
+
+    def speed_mps(self, vehicle_id: str) -> float:
+        """Return a vehicle's speed."""
+        return float(self._lib.vehicle.getSpeed(vehicle_id))
+
+    def battery_wh(self, vehicle_id: str) -> tuple[float, float]:
+        """Return the energy consumed and regenerated since insertion, Wh."""
+        domain = self._lib.vehicle
+        return (
+            float(domain.getParameter(vehicle_id, "device.battery.totalEnergyConsumed")),
+            float(domain.getParameter(vehicle_id, "device.battery.totalEnergyRegenerated")),
+        )
+
+    # --- taxis -------------------------------------------------------------------------------------------------
+
+    def taxi_state(self, vehicle_id: str) -> int:
+        """Return 0 for empty, bit 1 for on the way to riders, bit 2 for occupied."""
+        return int(self._lib.vehicle.getParameter(vehicle_id, "device.taxi.state"))
+
+    def open_reservations(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the id and the persons of every reservation that no taxi has."""
+        return [(r.id, tuple(r.persons)) for r in self._lib.person.getTaxiReservations(NEW_AND_RETRIEVED)]
+
+    def dispatch_taxi(self, vehicle_id: str, reservations: Sequence[str]) -> None:
+        """Send a taxi; each reservation stands once for riders on board and twice for riders to pick up.
+
+        Unsafe unless guarded: SUMO 1.28 accepts a reservation that another taxi has and then crashes.
+        """
+        self._lib.vehicle.dispatchTaxi(vehicle_id, list(reservations))
+
+    # --- persons -----------------------------------------------------------------------------------------------
+
+    def stages_left(self, person_id: str) -> int:
+        """Return how many stages of a person's plan are left, the present one included."""
+        return int(self._lib.person.getRemainingStages(person_id))
+
+    def person_edge(self, person_id: str) -> str:
+        """Return the edge a person is on."""
+        return str(self._lib.person.getRoadID(person_id))
+
+    def remove_person(self, person_id: str) -> None:
+        """Take a waiting person out of the simulation."""
+        self._lib.person.removeStages(person_id)
+
+    # --- edges -------------------------------------------------------------------------------------------------
+
+    def edge_counts(self, edges: Sequence[str]) -> tuple[list[int], list[float]]:
+        """Return vehicles and mean speed (m/s) on each edge in the last step."""
+        domain = self._lib.edge
+        count, speed = domain.getLastStepVehicleNumber, domain.getLastStepMeanSpeed
+        counts = [count(edge) for edge in edges]
+        return counts, [speed(edge) if n else 0.0 for edge, n in zip(edges, counts, strict=True)]
+
+    def version(self) -> str:
+        """Return SUMO's version as it names itself."""
+        return str(self._lib.getVersion()[1])
+
+    def close(self) -> None:
+        """End SUMO, so that it completes its output files."""
+        lib, self._lib = self._lib, None
+        if lib is not None:
+            lib.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Set the environment for a child process only: this process's own PROJ must not see SUMO's older database."""
+    before = dict(os.environ)
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _require_display() -> None:
+    if not os.environ.get("DISPLAY"):
+        hint = "xvfb-run -a bitgreen gui …" if shutil.which("xvfb-run") else "install xvfb and use xvfb-run -a"
+        msg = f"sumo-gui needs a screen: DISPLAY is not set; without one: {hint}"
+        raise SetupError(msg)
+
+

@@ -1,0 +1,264 @@
+"""The KPI catalogue: what each code means, its unit, its source, and which direction is better.
+
+`python -m sim.kpi.catalogue > docs/kpis.md` writes the catalogue as a page.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+Better = Literal["higher", "lower", "neither"]
+Source = Literal["MATSim", "FleetPy", "RidePy", "NTD", "ISO 14083", "SUMO", "own"]
+
+TOTAL = "value"
+DISTRIBUTION_STATS = ("mean", "p50", "p90", "p95", "max")
+ALL = "all"
+CARS = "cars"
+SCOPES = (ALL, "station_corridor", "housing", "villages", "inside_complex", CARS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kpi:
+    """One entry of the catalogue.
+
+    `scoped` KPIs are also given for parts of the riders; `repeatable` ones are the same to the last bit in
+    every repetition of a run, the others depend on the machine's clock.
+    """
+
+    code: str
+    section: str
+    title: str
+    unit: str
+    better: Better
+    source: Source
+    definition: str
+    distribution: bool = False
+    scoped: bool = False
+    repeatable: bool = True
+
+
+def _riders() -> list[Kpi]:
+    """Return what riders get; counts and rates take every request in."""
+
+    def kpi(code: str, unit: str, better: Better, source: Source, title: str, *, definition: str) -> Kpi:
+        return Kpi(code=code, section="Requests", unit=unit, better=better, source=source, title=title,
+                   definition=definition, scoped=True)  # fmt: skip
+
+    return [
+        kpi("service_rate", "share", "higher", "FleetPy", "Service rate",
+            definition="requests_served / requests"),
+        kpi("on_time_rate", "share", "higher", "own", "At the gate in time",
+            definition="share of workers who are at the site when their shift starts; the unserved are "
+                       "late. `@cars` counts the commuters who drive, every other scope the riders"),
+        kpi("requests", "requests", "neither", "MATSim", "Requests", definition="requests submitted"),
+        kpi("requests_served", "requests", "higher", "MATSim", "Served",
+            definition="requests whose rider is at the destination"),
+        kpi("requests_rejected", "requests", "lower", "MATSim", "Rejected",
+            definition="requests that the service refused"),
+        kpi("requests_cancelled", "requests", "lower", "FleetPy", "Cancelled",
+            definition="requests that the rider withdrew (a rejection with the cause `cancelled_by_rider`)"),
+        kpi("requests_unfinished", "requests", "lower", "own", "Unfinished",
+            definition="requests that are neither served nor rejected nor cancelled when the run ends; a "
+                       "rider still on board or walking counts here"),
+        kpi("requests_walked", "requests", "neither", "own", "Walked all the way",
+            definition="served requests whose rider never boarded a vehicle (part of requests_served)"),
+        kpi("rejection_rate", "share", "lower", "MATSim", "Rejection rate",
+            definition="requests_rejected / requests"),
+        kpi("share_wait_below_600s", "share", "higher", "MATSim", "Waits below 10 min",
+            definition="share of all requests whose rider was served with wait_s < 600"),
+        kpi("promise_kept_rate", "share", "higher", "own", "Promises kept",
+            definition="share of promised requests that were picked up and dropped off no later than first"
+                       " promised, to within one time step; an unserved one is a broken promise"),
+    ]  # fmt: skip
+
+
+def _times() -> list[Kpi]:
+    """Return the riders' times, all distributions over requests."""
+
+    def kpi(
+        code: str, better: Better, source: Source, title: str, *, definition: str, unit: str = "s"
+    ) -> Kpi:
+        return Kpi(code=code, section="Riders' time", unit=unit, better=better, source=source, title=title,
+                   definition=definition, distribution=True, scoped=True)  # fmt: skip
+
+    return [
+        kpi("wait_s", "lower", "own", "Wait",
+            definition="all time from the wish to travel to the arrival that is neither walked nor ridden:"
+                       " at home for a departure, at stops, at transfers. A rider who is not served waits "
+                       "from the wish to the end of the drain"),
+        kpi("wait_served_s", "lower", "MATSim", "Wait of the served",
+            definition="wait_s over served requests only"),
+        kpi("response_s", "lower", "own", "Response",
+            definition="submission of the request to the first promise, where there is one"),
+        kpi("access_walk_s", "lower", "FleetPy", "Access walk",
+            definition="walked before the last boarding, so with the walks of transfers; also the whole "
+                       "walk of a rider who never boards; over served requests"),
+        kpi("egress_walk_s", "lower", "FleetPy", "Egress walk",
+            definition="last alighting to arrival; over served requests"),
+        kpi("ride_s", "lower", "MATSim", "Ride",
+            definition="boarding to alighting, all rides of the journey; over served requests that rode"),
+        kpi("direct_ride_s", "neither", "MATSim", "Direct drive",
+            definition="drive from origin to destination by free flow; over served requests that rode"),
+        kpi("detour_abs_s", "lower", "FleetPy", "Detour",
+            definition="ride_s − direct_ride_s; congestion and intermediate stops count in; over served "
+                       "requests that rode"),
+        kpi("detour_rel", "lower", "FleetPy", "Relative detour", unit="share",
+            definition="detour_abs_s / direct_ride_s; over served requests that rode"),
+        kpi("total_travel_s", "lower", "own", "Door to door",
+            definition="wish to travel to arrival = access_walk_s + wait_s + ride_s + egress_walk_s; over "
+                       "served requests"),
+        kpi("pickup_delay_vs_promise_s", "lower", "MATSim", "Late pick-up",
+            definition="first boarding after the latest promised, 0 if in time; over promised requests "
+                       "that were picked up"),
+        kpi("dropoff_delay_vs_promise_s", "lower", "own", "Late drop-off",
+            definition="last alighting after the latest promised, 0 if in time; over promised requests "
+                       "that were served"),
+    ]  # fmt: skip
+
+
+def _fleet() -> list[Kpi]:
+    """Return what vehicles do."""
+
+    def kpi(code: str, unit: str, better: Better, source: Source, title: str, *, definition: str) -> Kpi:
+        return Kpi(code=code, section="Fleet", unit=unit, better=better, source=source, title=title,
+                   definition=definition, distribution=code == "dwell_s")  # fmt: skip
+
+    return [
+        kpi("fleet_size", "vehicles", "neither", "MATSim", "Vehicles",
+            definition="vehicles that were on duty"),
+        kpi("vehicle_hours", "h", "lower", "MATSim", "Vehicle-hours",
+            definition="sum of the vehicles' duty time"),
+        kpi("vkm_total", "km", "lower", "MATSim", "Vehicle-km",
+            definition="driven by the fleet, by odometer"),
+        kpi("vkm_empty", "km", "lower", "MATSim", "Empty vehicle-km",
+            definition="driven with nobody on board"),
+        kpi("vkm_by_load", "km", "neither", "MATSim", "Vehicle-km by load",
+            definition="driven with exactly so many on board as the stat says, from 0 to the seats"),
+        kpi("empty_ratio", "share", "lower", "MATSim", "Empty ratio", definition="vkm_empty / vkm_total"),
+        kpi("pax_km", "km", "neither", "MATSim", "Passenger-km",
+            definition="travelled on board by everybody who boarded; equals the sum of load × distance "
+                       "over the vehicles"),
+        kpi("direct_pax_km", "km", "higher", "FleetPy", "Direct passenger-km",
+            definition="direct distance of the served requests that rode"),
+        kpi("pax_km_per_vkm", "pax", "higher", "MATSim", "Passenger-km per vehicle-km",
+            definition="pax_km / vkm_total (d_p/d_t; FleetPy's occupancy)"),
+        kpi("l_det", "ratio", "lower", "MATSim", "Vehicle-km per direct passenger-km",
+            definition="vkm_total / direct_pax_km"),
+        kpi("occupancy_distance_weighted", "pax", "higher", "own", "Load when loaded",
+            definition="pax_km / (vkm_total − vkm_empty): how many are on board while anybody is"),
+        kpi("shared_ride_rate", "share", "neither", "FleetPy", "Shared rides",
+            definition="share of served requests that rode with another request over some distance"),
+        kpi("fleet_utilisation", "share", "higher", "own", "Utilisation",
+            definition="share of the duty time with anybody on board (FleetPy adds empty running, which "
+                       "events do not show)"),
+        kpi("rides_per_vehicle_revenue_hour", "1/h", "higher", "NTD", "Rides per revenue hour",
+            definition="served requests that rode / vehicles' hours from first boarding to last alighting"),
+        kpi("dwell_s", "s", "lower", "SUMO", "Dwell",
+            definition="from halting to the last boarding or alighting of each stop that had any"),
+        kpi("plans_replanned", "plans", "neither", "own", "Plans re-timed",
+            definition="plans that were checked against new travel times, summed over the updates"),
+        kpi("infeasible_after_update", "riders", "lower", "own", "Limits broken by updates",
+            definition="riders' limits that plans break on new travel times, summed over the updates"),
+    ]  # fmt: skip
+
+
+def _cost() -> list[Kpi]:
+    """Return cost and energy; each absent without its rates, or when the fleet has no battery model."""
+
+    def kpi(code: str, unit: str, source: Source, title: str, *, definition: str) -> Kpi:
+        return Kpi(code=code, section="Cost and energy", unit=unit, better="lower", source=source,
+                   title=title, definition=definition)  # fmt: skip
+
+    return [
+        kpi("cost_per_served_rider_krw", "KRW", "own", "Cost per served rider",
+            definition="(vehicle_hours, vkm_total and electricity from the grid at the scenario's rates) /"
+                       " requests_served"),
+        kpi("cost_per_vehicle_hour_krw", "KRW/h", "own", "Cost per vehicle-hour",
+            definition="the same cost / vehicle_hours"),
+        kpi("energy_kwh", "kWh", "SUMO", "Energy", definition="consumed − regenerated, at the battery"),
+        kpi("energy_kwh_per_100km", "kWh/100 km", "SUMO", "Energy per 100 km",
+            definition="100 × energy_kwh / vkm_total"),
+        kpi("co2e_kg", "kg", "ISO 14083", "CO2e",
+            definition="energy_kwh / charging efficiency × grid factor: electricity as drawn from the grid"),
+        kpi("co2e_g_per_pax_km", "g/km", "ISO 14083", "CO2e per passenger-km",
+            definition="co2e_kg / direct_pax_km; the standard takes the direct distance, so that no detour"
+                       " looks like output"),
+    ]  # fmt: skip
+
+
+def _others() -> list[Kpi]:
+    """Return the effect on everybody else, and the machine's share."""
+
+    def kpi(code: str, unit: str, better: Better, title: str, *, definition: str) -> Kpi:
+        return Kpi(code=code, section="Other traffic", unit=unit, better=better, source="SUMO", title=title,
+                   definition=definition, distribution=code == "time_loss_others_s")  # fmt: skip
+
+    return [
+        kpi("time_loss_others_s", "s", "lower", "Time loss of others",
+            definition="lost against free flow by each vehicle outside the fleet, with its wait to enter "
+                       "the network; those still under way count with what they have lost so far"),
+        kpi("time_loss_others_added_s", "s", "lower", "Time loss added",
+            definition="mean difference of the same vehicles' time loss against the run without the "
+                       "service; only in a comparison that has such a run"),
+        kpi("others_arrived", "vehicles", "higher", "Others arrived",
+            definition="vehicles outside the fleet that arrived"),
+        kpi("teleports", "vehicles", "lower", "Teleports",
+            definition="vehicles that SUMO moved because they stood too long"),
+        kpi("collisions", "collisions", "lower", "Collisions", definition="collisions that SUMO registered"),
+        Kpi(code="dispatch_ms", section="Machine", unit="ms", better="lower", source="own", title="Dispatch",
+            definition="wall time of each call of the controller", distribution=True, repeatable=False),
+    ]  # fmt: skip
+
+
+CATALOGUE: dict[str, Kpi] = {
+    entry.code: entry for part in (_riders, _times, _fleet, _cost, _others) for entry in part()
+}
+
+_HEAD = """# KPIs
+
+Every KPI is a pure function of what a run left in its directory: its events and, for other traffic,
+`vehicles.parquet`. It can be measured again from an old run without SUMO (`sim.kpi.measure.measure_run`), or
+while a run goes on.
+
+One record has `code, stat, scope, value, unit, n`. Its flat key is `code.stat@scope`; the stats `mean` and
+`value` and the scope `all` are left out: `wait_s`, `wait_s.p95`, `wait_s.p95@villages`,
+`service_rate@housing`, `vkm_by_load.0`.
+
+- **Stats.** A distribution (**d**) has {stats}, with linear interpolation;
+  any other KPI has the one stat `value`. `vkm_by_load` has a stat for each load.
+- **Scopes.** Riders' KPIs (**s**) are also given for riders from the `station_corridor`, `housing` and
+  `villages`, and for trips `inside_complex`; `cars` holds the commuters who drive.
+- **Absent, never NaN or 0.** Nothing to count (`n` = 0), no battery model, no rates, no promise: no record.
+- **n** is what the value rests on: the requests, rides, vehicles or stops counted; 1 where it is the run.
+- **The clock starts with the wish to travel** (`RequestSubmitted.earliest_s`) for every service, so that a
+  timetable's wait at home counts like a shuttle's.
+- **One outcome for each request**: requests = served + rejected + cancelled + unfinished. A run whose events
+  do not balance is an error.
+- **Nobody wins by dropping the hard ones**: who is not served waits to the end of the drain in `wait_s`.
+  Rides, walks and `total_travel_s` are those of the served, so read them beside `service_rate`.
+- **While a run goes on** `requests` are all submitted so far, rates and waits rest on the settled ones, and
+  `requests_unfinished` is absent.
+- Not measured: `vkm_reposition` and `kerb_blocked_s`, as no event says that an empty vehicle moves to a
+  waiting place, or that traffic keeps one at the kerb.
+"""
+
+
+def markdown() -> str:
+    """Return the catalogue as the page `docs/kpis.md`."""
+    lines = [_HEAD.format(stats=", ".join(f"`{stat}`" for stat in DISTRIBUTION_STATS))]
+    section = ""
+    for kpi in CATALOGUE.values():
+        if kpi.section != section:
+            section = kpi.section
+            lines += ["", f"## {section}", "", "| code | title | unit | better | | source | definition |"]
+            lines += ["|---|---|---|---|---|---|---|"]
+        marks = " ".join(mark for mark, holds in (("d", kpi.distribution), ("s", kpi.scoped)) if holds)
+        cells = [f"`{kpi.code}`", kpi.title, kpi.unit, kpi.better, marks, kpi.source, kpi.definition]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

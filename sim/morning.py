@@ -1,0 +1,56 @@
+"""The main job: one morning, the same riders, three services side by side, and the same morning without any."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from sim.compare import compare_runs, render
+from sim.errors import OutputError, SandboxError
+from sim.report.page import write_report
+from sim.runner.local import RunFailed, run_many
+from sim.runner.order import Order
+from sim.scenario import load_scenario
+
+SERVICES = ("morning-timetable", "morning-sumo", "morning-shuttle")
+WITHOUT = "morning-none"
+REPORT = "report.html"
+
+
+def morning(
+    *,
+    seed: int,
+    out: Path | None,
+    workers: int,
+    report: Callable[[str, Mapping[str, Any]], None],
+    console: Console,
+) -> Path:
+    """Run the services and the reference side by side, print the table, write the report; return its path.
+
+    Raises
+    ------
+    SandboxError
+        The folder is taken, or a run failed; the message names every run that did.
+    """
+    folder = out or Path("runs") / f"morning-s{seed}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+    if folder.exists():
+        msg = f"the folder {folder} exists already; nothing is overwritten: name another with --out"
+        raise OutputError(msg)
+    # the longest runs first, so that no core waits for the last one
+    names = ("morning-sumo", "morning-shuttle", "morning-timetable", WITHOUT)
+    orders = [Order(name, load_scenario(name, seed=seed), folder / name) for name in names]
+    ended = run_many(orders, workers=workers, report=report)
+    failed = [f"{order.run_id}: {end}" for order, end in zip(orders, ended, strict=True) if isinstance(end, RunFailed)]
+    if failed:
+        msg = f"{len(failed)} of {len(orders)} runs failed:\n" + "\n".join(failed)
+        raise SandboxError(msg)
+    paths = [folder / name for name in SERVICES]
+    render(compare_runs(*paths, without_service=folder / WITHOUT), console=console)
+    page = write_report(paths, folder / REPORT, reference=folder / WITHOUT, title="One morning, three services")
+    console.print(f"report: {page}", soft_wrap=True)
+    return page

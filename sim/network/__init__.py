@@ -1,0 +1,1 @@
+"""Survey tables, the built road network, its edge graph, checks and map."""

@@ -1,0 +1,106 @@
+"""Survey tables to the committed files of a network: net, additional file, places."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import sumolib
+
+from sim.errors import NetworkError
+from sim.network.catalog import dump_places, network_folder
+from sim.network.graph import EdgeGraph
+from sim.network.places import additional_xml, collect_places
+from sim.network.plain import signalled, write_plain
+from sim.network.stops import OffNetworkStop, place_stops
+from sim.network.tables import read_tables
+from sim.system import sumo_binary, sumo_env
+
+PROJECTION = "+proj=utm +zone=52 +ellps=WGS84 +datum=WGS84 +units=m +no_defs"
+NETCONVERT_OPTIONS = (
+    *("--proj", PROJECTION),
+    *("--output.street-names", "true"),
+    *("--tls.default-type", "actuated"),
+    *("--no-turnarounds.except-deadend", "false"),
+    *("--precision", "2"),
+    *("--xml-validation", "never"),
+)
+HEADER = re.compile(rb"<!-- generated on .*?-->\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build made and what it has to say about it."""
+
+    name: str
+    files: tuple[Path, ...]
+    signals: tuple[str, ...]
+    warnings: tuple[str, ...]
+    """netconvert's warnings, one a line."""
+    off_network: tuple[OffNetworkStop, ...]
+    """Surveyed stops away from every road, worst first."""
+
+
+def build_network(name: str, *, out: Path | None = None) -> BuildReport:
+    """Build a network from its tables.
+
+    Parameters
+    ----------
+    name
+        A folder in `networks/`.
+    out
+        Where the files go; the network's own `built/` unless given. Files there are replaced once all are made.
+
+    Raises
+    ------
+    NotFoundError
+        No network has this name.
+    NetworkError
+        A table is not valid, netconvert refuses, or a stop, line, site or gateway does not fit the roads.
+    """
+    folder = network_folder(name)
+    tables = read_tables(folder / "tables").base()
+    target = folder / "built" if out is None else out
+    with tempfile.TemporaryDirectory(prefix="bitgreen-network-") as scratch:
+        work = Path(scratch)
+        net_file = work / f"{name}.net.xml"
+        warnings = _netconvert(*write_plain(tables, work, name), net_file)
+        net = sumolib.net.readNet(str(net_file))
+        graph = EdgeGraph.from_net(net_file)
+        placement = place_stops(tables, net, graph)
+        places = collect_places(tables, net, placement)
+        add_file, places_file = work / f"{name}.add.xml", work / "places.json"
+        add_file.write_bytes(additional_xml(places, net))
+        places_file.write_bytes(dump_places(places))
+        target.mkdir(parents=True, exist_ok=True)
+        files = tuple(Path(shutil.copyfile(file, target / file.name)) for file in (net_file, add_file, places_file))
+    off = tuple(sorted(placement.off_network, key=lambda stop: -stop.distance_m))
+    return BuildReport(name, files, signalled(tables), warnings, off)
+
+
+def stale(name: str) -> list[str]:
+    """Return the built files that differ from a fresh build of the tables, or are missing; sorted."""
+    built = network_folder(name) / "built"
+    with tempfile.TemporaryDirectory(prefix="bitgreen-network-") as scratch:
+        report = build_network(name, out=Path(scratch))
+        fresh = {file.name: file.read_bytes() for file in report.files}
+    return sorted(
+        file for file, content in fresh.items() if not (built / file).is_file() or (built / file).read_bytes() != content
+    )
+
+
+def _netconvert(nodes: Path, edges: Path, connections: Path, net_file: Path) -> tuple[str, ...]:
+    """Run netconvert, drop its dated header so that equal tables give equal bytes, return its warnings."""
+    command = [sumo_binary("netconvert"), "-n", nodes, "-e", edges, "-x", connections, "-o", net_file, *NETCONVERT_OPTIONS]
+    done = subprocess.run(command, env=sumo_env(), capture_output=True, text=True, check=False, cwd=nodes.parent)
+    lines = done.stderr.splitlines()
+    errors = [line for line in lines if line.startswith("Error")]
+    if done.returncode or errors or not net_file.is_file():
+        msg = f"netconvert failed with code {done.returncode}: {' | '.join(errors or lines[-3:])}"
+        raise NetworkError(msg)
+    net_file.write_bytes(HEADER.sub(b"", net_file.read_bytes(), count=1))
+    return tuple(line.removeprefix("Warning: ") for line in lines if line.startswith("Warning"))

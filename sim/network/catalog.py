@@ -1,0 +1,174 @@
+"""The built networks by name: files, sites, stops, lines and gateways, typed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sim.errors import NetworkError, NotFoundError
+from sim.home import home
+
+ATTRIBUTION = "© OpenStreetMap contributors, ODbL 1.0"
+
+
+class _Place(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SitePlace(_Place):
+    """A site with its entrance: metre `pos_m` of `edge`; the coordinates are the site's own."""
+
+    name_ko: str
+    name_en: str
+    kind: str
+    node: str
+    edge: str
+    pos_m: float
+    lon: float
+    lat: float
+    x: float
+    y: float
+    staff: int | None
+    shift: str
+    opens: int | None
+    status: str
+    position_status: str
+
+
+class StopKerb(_Place):
+    """One kerb of a stop; the kerbs of one stop share `place`."""
+
+    name: str
+    place: str
+    edge: str
+    lane: str
+    start_m: float
+    end_m: float
+    x: float
+    y: float
+    lon: float
+    lat: float
+    position_status: str
+
+
+class LinePath(_Place):
+    """One direction of a bus line: its stops in order and the edges from the first to the last."""
+
+    stops: tuple[str, ...]
+    edges: tuple[str, ...]
+    length_m: float
+
+
+class GatewayPlace(_Place):
+    """A junction where background traffic enters and leaves."""
+
+    name: str
+    name_ko: str
+    entry_edges: tuple[str, ...]
+    exit_edges: tuple[str, ...]
+    status: str
+
+
+class JunctionPlace(_Place):
+    """A junction of the survey."""
+
+    name: str
+    x: float
+    y: float
+    status: str
+
+
+class Places(_Place):
+    """The whole of `places.json`."""
+
+    sites: dict[str, SitePlace]
+    stops: dict[str, StopKerb]
+    lines: dict[str, LinePath]
+    gateways: dict[str, GatewayPlace]
+    junctions: dict[str, JunctionPlace]
+
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A built network; coordinates in its places are metres in the net's own frame."""
+
+    name: str
+    net_file: Path
+    additional_files: tuple[Path, ...]
+    sites: Mapping[str, SitePlace]
+    stops: Mapping[str, StopKerb]
+    lines: Mapping[str, LinePath]
+    gateways: Mapping[str, GatewayPlace]
+    junctions: Mapping[str, JunctionPlace]
+    attribution: str
+    sha256: str
+
+
+def network_names() -> list[str]:
+    """Return the names of the networks in the home's `networks/`, sorted."""
+    return sorted(folder.name for folder in (home() / "networks").iterdir() if (folder / "tables").is_dir())
+
+
+def network_folder(name: str) -> Path:
+    """Return the folder of a network.
+
+    Raises
+    ------
+    NotFoundError
+        No network has this name; the message lists the names.
+    """
+    if name not in (names := network_names()):
+        msg = f"network {name!r} is not known; allowed: {', '.join(names)}"
+        raise NotFoundError(msg)
+    return home() / "networks" / name
+
+
+def load_network(name: str) -> Network:
+    """Read a built network.
+
+    Raises
+    ------
+    NotFoundError
+        No network has this name.
+    NetworkError
+        A built file is missing or not valid.
+    """
+    folder = network_folder(name) / "built"
+    net_file, additional, places_file = (folder / f for f in (f"{name}.net.xml", f"{name}.add.xml", "places.json"))
+    for file in (net_file, additional, places_file):
+        if not file.is_file():
+            msg = f"{file}: missing; `bitgreen network build {name}` writes it"
+            raise NetworkError(msg)
+    try:
+        places = Places.model_validate_json(places_file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        msg = f"{places_file}: at {where or 'the top'}: {first['msg']}; found {str(first['input'])[:80]!r}"
+        raise NetworkError(msg) from error
+    return Network(
+        name=name,
+        net_file=net_file,
+        additional_files=(additional,),
+        sites=MappingProxyType(places.sites),
+        stops=MappingProxyType(places.stops),
+        lines=MappingProxyType(places.lines),
+        gateways=MappingProxyType(places.gateways),
+        junctions=MappingProxyType(places.junctions),
+        attribution=ATTRIBUTION,
+        sha256=hashlib.sha256(net_file.read_bytes()).hexdigest(),
+    )
+
+
+def dump_places(places: Places) -> bytes:
+    """Return `places.json`: sorted keys, one value a line, UTF-8."""
+    text = json.dumps(places.model_dump(mode="json"), ensure_ascii=False, indent=1, sort_keys=True)
+    return text.encode() + b"\n"

@@ -1,0 +1,241 @@
+"""A turn-aware edge graph of a built network: all-pairs times and distances, paths, nearest edges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import sumolib
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, dijkstra
+
+from sim.errors import NetworkError
+
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+
+VCLASSES = (
+    *("passenger", "taxi", "bus", "coach", "delivery", "truck", "trailer", "emergency", "evehicle", "motorcycle"),
+    *("bicycle", "pedestrian", "custom1", "custom2"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeGraph:
+    """Normal edges of a net, sorted by id, with the turns between them.
+
+    Attributes
+    ----------
+    ids, index
+        Edge ids and their positions in every array.
+    length_m
+        Length of each edge without junctions.
+    travel_m, time_s
+        Length and free-flow time of each edge with the mean junction crossing at its end folded in.
+    permits
+        Per vehicle class: which edges it may use.
+    turn_from, turn_to, turn_permits
+        The turns as pairs of edge positions, and per vehicle class which of them it may take.
+    shapes
+        Kerb lane of each edge, shape (points, 2).
+    """
+
+    ids: tuple[str, ...]
+    index: Mapping[str, int]
+    length_m: FloatArray
+    travel_m: FloatArray
+    time_s: FloatArray
+    permits: Mapping[str, BoolArray]
+    turn_from: IntArray
+    turn_to: IntArray
+    turn_permits: Mapping[str, BoolArray]
+    shapes: tuple[FloatArray, ...]
+
+    @classmethod
+    def from_net(cls, path: Path) -> EdgeGraph:
+        """Read a `.net.xml`.
+
+        Raises
+        ------
+        NetworkError
+            The file is missing or is not a SUMO network with edges.
+        """
+        try:
+            net = sumolib.net.readNet(str(path), withInternal=True)
+            edges = sorted((e for e in net.getEdges(withInternal=False) if not e.getFunction()), key=lambda e: e.getID())
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            msg = f"{path}: cannot be read as a SUMO network: {error}"
+            raise NetworkError(msg) from error
+        if not edges:
+            msg = f"{path}: found no edges, allowed: a SUMO network with at least one"
+            raise NetworkError(msg)
+        index = {edge.getID(): position for position, edge in enumerate(edges)}
+        turns = _turns(net, edges, index)
+        junction_m, junction_s = _junction_means(len(edges), turns)
+        length_m = np.array([edge.getLength() for edge in edges])
+        time_s = length_m / np.array([edge.getSpeed() for edge in edges])
+        pairs = sorted(turns)
+        return cls(
+            ids=tuple(index),
+            index=index,
+            length_m=length_m,
+            travel_m=length_m + junction_m,
+            time_s=time_s + junction_s,
+            permits={vclass: np.array([edge.allows(vclass) for edge in edges]) for vclass in VCLASSES},
+            turn_from=np.array([a for a, _ in pairs], dtype=np.int64),
+            turn_to=np.array([b for _, b in pairs], dtype=np.int64),
+            turn_permits={
+                vclass: np.array([vclass in turns[pair].vclasses for pair in pairs]) for vclass in VCLASSES
+            },
+            shapes=tuple(np.array(edge.getLanes()[0].getShape(), dtype=np.float64)[:, :2] for edge in edges),
+        )
+
+    def matrix(self, edge_weights: FloatArray, vclass: str = "passenger") -> FloatArray:
+        """Return the cheapest way from the end of each edge to the start of each edge.
+
+        Parameters
+        ----------
+        edge_weights
+            Cost of passing each edge, > 0: `time_s`, measured times, `travel_m`; shape (edges,).
+        vclass
+            Vehicle class whose permissions hold.
+
+        Returns
+        -------
+        Shape (edges, edges): `[a, b]` is 0 where b follows a directly, inf where b cannot be reached;
+        `[a, a]` is the way round back to the start of a.
+        """
+        turns = self._turn_costs(edge_weights, vclass)
+        to_end = dijkstra(turns)
+        legs: FloatArray = np.maximum(to_end - edge_weights[np.newaxis, :], 0.0)
+        rows, columns = turns.nonzero()
+        loops = np.full(len(self.ids), np.inf)
+        np.minimum.at(loops, rows, edge_weights[columns] + legs[columns, rows])
+        direct = rows == columns
+        loops[rows[direct]] = 0.0
+        np.fill_diagonal(legs, loops)
+        return legs
+
+    def shortest_path(
+        self, start: str, end: str, *, edge_weights: FloatArray | None = None, vclass: str = "passenger"
+    ) -> list[str]:
+        """Return the edges from `start` to `end`, both included; by free-flow time unless weighted.
+
+        Raises
+        ------
+        NetworkError
+            An edge is unknown or there is no way.
+        """
+        first, last = self.position(start), self.position(end)
+        turns = self._turn_costs(self.time_s if edge_weights is None else edge_weights, vclass)
+        _, before = dijkstra(turns, indices=first, return_predecessors=True)
+        path = [last]
+        while path[-1] != first:
+            previous = int(before[path[-1]])
+            if previous < 0:
+                msg = f"no way for {vclass} from edge {start} to edge {end}"
+                raise NetworkError(msg)
+            path.append(previous)
+        return [self.ids[position] for position in reversed(path)]
+
+    def nearest_edge(self, x: float, y: float, vclass: str = "passenger") -> tuple[str, float, float]:
+        """Return the nearest edge a class may use, the offset along it and the distance from it, metres."""
+        candidates = np.flatnonzero(self._of_class(self.permits, vclass))
+        if not candidates.size:
+            msg = f"no edge permits {vclass}"
+            raise NetworkError(msg)
+        found = [(*_project(self.shapes[position], x, y), position) for position in candidates]
+        distance, share, position = min(found)
+        return self.ids[position], share * float(self.length_m[position]), distance
+
+    def reachable(self, vclass: str = "passenger") -> BoolArray:
+        """Return which edges a class may use and can reach from one another: the largest such set."""
+        turns = self._turn_costs(self.time_s, vclass)
+        _, labels = connected_components(turns, directed=True, connection="strong")
+        permitted = self._of_class(self.permits, vclass)
+        if not permitted.any():
+            return permitted
+        return permitted & (labels == np.bincount(labels[permitted]).argmax())
+
+    def position(self, edge: str) -> int:
+        """Return the position of an edge in every array."""
+        if edge not in self.index:
+            msg = f"edge {edge!r} is not in the network; allowed: one of its {len(self.ids)} normal edges"
+            raise NetworkError(msg)
+        return self.index[edge]
+
+    def _turn_costs(self, edge_weights: FloatArray, vclass: str) -> csr_array[np.float64, tuple[int, int]]:
+        allowed = self._of_class(self.turn_permits, vclass)
+        rows, columns = self.turn_from[allowed], self.turn_to[allowed]
+        size = len(self.ids)
+        return csr_array((edge_weights[columns], (rows, columns)), shape=(size, size))
+
+    @staticmethod
+    def _of_class(permits: Mapping[str, BoolArray], vclass: str) -> BoolArray:
+        if vclass not in permits:
+            msg = f"vehicle class {vclass!r} is not known here; allowed: {', '.join(VCLASSES)}"
+            raise NetworkError(msg)
+        return permits[vclass]
+
+
+@dataclass(slots=True)
+class _Turn:
+    """All lane-to-lane connections between two edges."""
+
+    metres: float
+    seconds: float
+    vclasses: set[str]
+
+
+def _turns(
+    net: sumolib.net.Net, edges: list[sumolib.net.edge.Edge], index: Mapping[str, int]
+) -> dict[tuple[int, int], _Turn]:
+    turns: dict[tuple[int, int], _Turn] = {}
+    for edge in edges:
+        for target, connections in edge.getOutgoing().items():
+            if target.getID() not in index:
+                continue
+            lanes = [(c.getFromLane(), c.getToLane()) for c in connections]
+            metres, seconds = _crossing(net, connections[0].getViaLaneID())
+            turns[index[edge.getID()], index[target.getID()]] = _Turn(
+                metres, seconds, {v for v in VCLASSES if any(a.allows(v) and b.allows(v) for a, b in lanes)}
+            )
+    return turns
+
+
+def _crossing(net: sumolib.net.Net, via: str) -> tuple[float, float]:
+    """Return length and time of the internal lanes of one connection (a left turn has two)."""
+    metres = seconds = 0.0
+    while via:
+        lane = net.getLane(via)
+        metres += lane.getLength()
+        seconds += lane.getLength() / lane.getSpeed()
+        onward = lane.getOutgoing()
+        via = onward[0].getViaLaneID() if onward else ""
+    return metres, seconds
+
+
+def _junction_means(size: int, turns: Mapping[tuple[int, int], _Turn]) -> tuple[FloatArray, FloatArray]:
+    sums = np.zeros((3, size))
+    for (start, end), turn in turns.items():
+        if start != end:
+            sums[:, start] += (1.0, turn.metres, turn.seconds)
+    counts = np.maximum(sums[0], 1.0)
+    return sums[1] / counts, sums[2] / counts
+
+
+def _project(shape: FloatArray, x: float, y: float) -> tuple[float, float]:
+    """Return the distance of a point from a polyline and how far along it the foot lies, as a share."""
+    start, leg = shape[:-1], np.diff(shape, axis=0)
+    squares = np.maximum((leg**2).sum(axis=1), 1e-12)
+    share = np.clip(((np.array([x, y]) - start) * leg).sum(axis=1) / squares, 0.0, 1.0)
+    gaps = np.hypot(*(start + share[:, np.newaxis] * leg - (x, y)).T)
+    lengths = np.sqrt(squares)
+    nearest = int(gaps.argmin())
+    along = lengths[:nearest].sum() + share[nearest] * lengths[nearest]
+    return float(gaps[nearest]), float(along / lengths.sum())

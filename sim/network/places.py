@@ -1,0 +1,201 @@
+"""Sites, stops, lines and gateways of a built net: `places.json` and the additional file."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+import sumolib
+
+from sim.errors import NetworkError
+from sim.network.catalog import GatewayPlace, JunctionPlace, LinePath, Places, SitePlace, StopKerb
+from sim.network.stops import STOP_LENGTH_M, Kerb, Placement
+from sim.network.tables import Site, Tables
+
+ENTRANCE_GAP_M = 25.0
+"""Free kerb between a site's entrance and the junctions at both ends of its edge."""
+BAY_DEPTH_M = 7.5
+BAY_WIDTH_M = 3.5
+DEPOT_BAYS = 40
+STOP_CAPACITY = 100
+"""Waiting people a stop holds; SUMO's default of 6 would leave the rest of a shift standing off the stop."""
+
+
+def collect_places(tables: Tables, net: sumolib.net.Net, placement: Placement) -> Places:
+    """Return everything `places.json` holds, from base tables and the stops placed on the net."""
+    off = {stop.place for stop in placement.off_network}
+    return Places(
+        sites={key: _site(site, tables, net) for key, site in sorted(tables.sites.items())},
+        stops={stop_id(k): _stop(k, tables, net, off) for twins in placement.kerbs.values() for k in twins},
+        lines={
+            key: LinePath(stops=tuple(map(stop_id, line.kerbs)), edges=line.edges, length_m=line.length_m)
+            for key, line in sorted(placement.lines.items())
+        },
+        gateways=_gateways(tables),
+        junctions={
+            key: JunctionPlace(name=node.name, x=x, y=y, status=node.status)
+            for key, node in sorted(tables.junctions.items())
+            for x, y in [_rounded(net.getNode(key).getCoord())]
+        },
+    )
+
+
+def stop_id(kerb: Kerb) -> str:
+    """Return the id of a stop's kerb: its place and the direction of the edge it stands on."""
+    return f"{kerb.place}{kerb.edge[-1]}"
+
+
+def additional_xml(places: Places, net: sumolib.net.Net) -> bytes:
+    """Return the additional file: a busStop per kerb and the shuttle depot."""
+    root = ET.Element("additional")
+    lines: dict[str, list[str]] = {}
+    for key, line in places.lines.items():
+        for stop in line.stops:
+            lines.setdefault(stop, []).append(key)
+    for key, stop in sorted(places.stops.items()):
+        attributes = {
+            "id": key,
+            "name": stop.name,
+            "lane": stop.lane,
+            "startPos": f"{stop.start_m:.2f}",
+            "endPos": f"{stop.end_m:.2f}",
+            "personCapacity": str(STOP_CAPACITY),
+        }
+        if key in lines:
+            attributes["lines"] = " ".join(dict.fromkeys(lines[key]))
+        ET.SubElement(root, "busStop", attributes)
+    if "shuttle_depot" in places.sites:
+        root.append(_depot(places.sites["shuttle_depot"], net))
+    ET.indent(root)
+    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+
+
+def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:
+    """Return the parking area `depot`: bays square to the road, two rows deep, off the carriageway."""
+    lane = net.getEdge(site.edge).getLanes()[0]
+    span = DEPOT_BAYS / 2 * BAY_WIDTH_M
+    start = min(max(site.pos_m - span / 2, ENTRANCE_GAP_M), lane.getLength() - ENTRANCE_GAP_M - span)
+    if start < 0:
+        msg = f"sites.csv: shuttle_depot on edge {site.edge} of {lane.getLength():.0f} m; allowed: {span + 50:.0f} m or more"
+        raise NetworkError(msg)
+    depot = ET.Element(
+        "parkingArea",
+        id="depot",
+        name=site.name_ko,
+        lane=lane.getID(),
+        startPos=f"{start:.2f}",
+        endPos=f"{start + span:.2f}",
+        roadsideCapacity="0",
+        onRoad="false",
+    )
+    for bay in range(DEPOT_BAYS):
+        row, column = divmod(bay, DEPOT_BAYS // 2)
+        out = 4.0 + BAY_DEPTH_M / 2 + row * (BAY_DEPTH_M + 1.0)
+        along = start + (column + 0.5) * BAY_WIDTH_M
+        x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), along)
+        ahead = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), along + 0.5)
+        dx, dy = 2 * (ahead[0] - x), 2 * (ahead[1] - y)
+        attributes = {"x": x + out * dy, "y": y - out * dx, "width": BAY_WIDTH_M, "length": BAY_DEPTH_M}
+        cells = {key: f"{value:.2f}" for key, value in attributes.items()}
+        ET.SubElement(depot, "space", cells, angle=f"{_bearing(dy, -dx):.1f}")
+    return depot
+
+
+def _bearing(dx: float, dy: float) -> float:
+    return float(sumolib.geomhelper.angle2D((0, 0), (dx, dy))) 
+
+
+def _site(site: Site, tables: Tables, net: sumolib.net.Net) -> SitePlace:
+    x, y = net.convertLonLat2XY(*site.lonlat)
+    edge = _entrance_edge(site, tables, net, (x, y))
+    lane = edge.getLanes()[0]
+    offset = sumolib.geomhelper.polygonOffsetWithMinimumDistanceToPoint((x, y), lane.getShape())
+    length = lane.getLength()
+    gap = min(ENTRANCE_GAP_M, length / 2)
+    rounded = _rounded((x, y))
+    return SitePlace(
+        name_ko=site.name_ko,
+        name_en=site.name_en,
+        kind=site.kind,
+        node=site.node,
+        edge=edge.getID(),
+        pos_m=round(min(max(offset, gap), length - gap), 2),
+        lon=site.lonlat[0],
+        lat=site.lonlat[1],
+        x=rounded[0],
+        y=rounded[1],
+        staff=site.staff,
+        shift=site.shift,
+        opens=site.opens,
+        status=site.status,
+        position_status=site.position_status,
+    )
+
+
+def _entrance_edge(
+    site: Site, tables: Tables, net: sumolib.net.Net, point: tuple[float, float]
+) -> sumolib.net.edge.Edge:
+    """Return the road side a site is entered from.
+
+    The table of anchors wins; else the nearest road at the site's junction that pedestrians may use, on the side
+    the site lies on.
+    """
+    if site.id in tables.site_anchors:
+        anchor = tables.site_anchors[site.id]
+        return net.getEdge(f"{anchor.road}{anchor.direction}")
+    roads = [r.id for r in tables.roads.values() if site.node in (r.start, r.end) and not r.motor_only]
+    if not roads:
+        msg = f"sites.csv: {site.id}: junction {site.node} has no road that pedestrians may use; allowed: one that has"
+        raise NetworkError(msg)
+    sides = [net.getEdge(f"{road}{side}") for road in sorted(roads) for side in "+-"]
+    return min(
+        sides, key=lambda e: sumolib.geomhelper.distancePointToPolygon(point, e.getLanes()[0].getShape())
+    )
+
+
+def _stop(kerb: Kerb, tables: Tables, net: sumolib.net.Net, off: set[str]) -> StopKerb:
+    place = tables.stop_places[kerb.place]
+    lane = net.getEdge(kerb.edge).getLanes()[0]
+    point = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), kerb.pos_m)
+    lon, lat = net.convertXY2LonLat(*point)
+    x, y = _rounded(point)
+    half = min(STOP_LENGTH_M, lane.getLength() - 1.0) / 2
+    return StopKerb(
+        name=place.name_ko,
+        place=place.id,
+        edge=kerb.edge,
+        lane=lane.getID(),
+        start_m=round(kerb.pos_m - half, 2),
+        end_m=round(kerb.pos_m + half, 2),
+        x=x,
+        y=y,
+        lon=round(lon, 6),
+        lat=round(lat, 6),
+        # a post farther than OFF_NETWORK_M from the road its line drives is not where the survey has it
+        position_status="schematic" if kerb.place in off else place.position_status,
+    )
+
+
+def _gateways(tables: Tables) -> dict[str, GatewayPlace]:
+    found = {}
+    for key, gateway in sorted(tables.gateways.items()):
+        entries, exits = [], []
+        for road_id in gateway.roads:
+            road = tables.roads.get(road_id)
+            if road is None or key not in (road.start, road.end):
+                msg = f"gateways.csv: gateway {key}: found road {road_id!r}, allowed: a built road at {key}"
+                raise NetworkError(msg)
+            entry, leave = ("+", "-") if key == road.start else ("-", "+")
+            entries.append(f"{road_id}{entry}")
+            exits.append(f"{road_id}{leave}")
+        found[key] = GatewayPlace(
+            name=gateway.name_en,
+            name_ko=gateway.name_ko,
+            entry_edges=tuple(entries),
+            exit_edges=tuple(exits),
+            status=gateway.status,
+        )
+    return found
+
+
+def _rounded(point: tuple[float, ...]) -> tuple[float, float]:
+    return round(point[0], 2), round(point[1], 2)

@@ -1,0 +1,91 @@
+"""The survey tables as netconvert's plain XML: nodes and edges, with the rule for signals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from sim.network.tables import Junction, LonLat, Road, Tables
+from sim.network.turns import connect, road_points
+
+VEHICLE_CLASSES = (
+    *("private", "emergency", "authority", "army", "vip", "passenger", "hov", "taxi", "bus", "coach", "delivery"),
+    *("truck", "trailer", "motorcycle", "moped", "evehicle"),
+)
+"""Every road takes these; rails, waterways, airspace and the custom classes stay free for permits."""
+SLOW_CLASSES = ("bicycle", "pedestrian", "scooter", "wheelchair")
+
+
+def signalled(tables: Tables) -> tuple[str, ...]:
+    """Return the junctions with signals, sorted.
+
+    The rule: at least three arms, one of them arterial, and one with two lanes or more at 50 km/h or more that
+    crosses or joins it; the `signal` column of the table overrides it.
+    """
+    arms = _arms(tables)
+    return tuple(sorted(key for key, node in tables.junctions.items() if _has_signal(node, arms[key])))
+
+
+def write_plain(tables: Tables, folder: Path, prefix: str) -> tuple[Path, Path, Path]:
+    """Write nodes, edges (both in lon/lat) and the signals' connections as plain XML and return the paths."""
+    signals = signalled(tables)
+    nodes = ET.Element("nodes")
+    for key, node in sorted(tables.junctions.items()):
+        lon, lat = node.lonlat
+        kind = "traffic_light" if key in signals else "priority"
+        ET.SubElement(nodes, "node", id=key, x=f"{lon:.6f}", y=f"{lat:.6f}", type=kind)
+    edges = ET.Element("edges")
+    for road in sorted(tables.roads.values(), key=lambda road: road.id):
+        points = road_points(road, tables)
+        _add_edge(edges, road, "+", points)
+        _add_edge(edges, road, "-", points[::-1])
+    connections = ET.Element("connections")
+    for junction in signals:
+        connect(connections, junction, tables)
+    files = folder / f"{prefix}.nod.xml", folder / f"{prefix}.edg.xml", folder / f"{prefix}.con.xml"
+    for root, file in zip((nodes, edges, connections), files, strict=True):
+        ET.indent(root)
+        file.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+    return files
+
+
+def _arms(tables: Tables) -> dict[str, list[Road]]:
+    arms: dict[str, list[Road]] = {key: [] for key in tables.junctions}
+    for road in tables.roads.values():
+        arms[road.start].append(road)
+        arms[road.end].append(road)
+    return arms
+
+
+def _has_signal(node: Junction, arms: list[Road]) -> bool:
+    if node.signal != "auto":
+        return node.signal == "yes"
+    wide = any(road.lanes >= 2 and road.speed_kmh >= 50.0 for road in arms)
+    return len(arms) >= 3 and wide and any(road.is_arterial for road in arms)
+
+
+def _add_edge(edges: ET.Element, road: Road, direction: str, points: tuple[LonLat, ...]) -> None:
+    start, end = (road.start, road.end) if direction == "+" else (road.end, road.start)
+    classes = VEHICLE_CLASSES if road.motor_only else VEHICLE_CLASSES + SLOW_CLASSES
+    edge = ET.SubElement(
+        edges,
+        "edge",
+        {
+            "id": f"{road.id}{direction}",
+            "from": start,
+            "to": end,
+            "name": road.name_ko,
+            "numLanes": str(road.lanes),
+            "speed": f"{road.speed_kmh / 3.6:.3f}",
+            "priority": str(_priority(road)),
+            "allow": " ".join(classes),
+            "shape": " ".join(f"{lon:.6f},{lat:.6f}" for lon, lat in points),
+        },
+    )
+    for key, value in (("road", road.id), ("status", road.status), ("survey_id", road.id)):
+        ET.SubElement(edge, "param", key=key, value=value)
+
+
+def _priority(road: Road) -> int:
+    """Rank roads for right of way: lanes first, then speed; netconvert compares these at junctions."""
+    return 100 * road.lanes + round(road.speed_kmh)

@@ -1,0 +1,133 @@
+"""Lane-to-lane connections at signals, and the bearings they follow from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from sim.network.tables import LonLat, Road, Tables
+
+THROUGH_DEG = 45.0
+"""A movement that bends less is a through movement."""
+REVERSAL_DEG = 150.0
+"""Arms that meet more sharply than this are no turn a driver makes; the U-turn on the own road stays."""
+MEASURE_M = 40.0
+"""An arm's bearing is taken this far from the junction: nearer points are drawn too coarsely."""
+METRES_PER_DEGREE = 111_195.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A road at a junction with the bearing on which it leaves, degrees clockwise from north."""
+
+    road: Road
+    bearing_deg: float
+    inbound: str
+    outbound: str
+
+
+def road_points(road: Road, tables: Tables) -> tuple[LonLat, ...]:
+    """Return a road's line from junction to junction without bends inside the junctions.
+
+    The survey's lines follow bus paths, some of which have a vertex a few metres from a junction; netconvert makes
+    loops of those.
+    """
+    start, end = tables.junctions[road.start].lonlat, tables.junctions[road.end].lonlat
+    bends = [p for p in road.via if min(distance_m(p, start), distance_m(p, end)) > JUNCTION_RADIUS_M]
+    return (start, *bends, end)
+
+
+JUNCTION_RADIUS_M = 20.0
+
+
+def distance_m(a: LonLat, b: LonLat) -> float:
+    """Return the distance of two near points, good to 1 in 1,000 within a network of this size."""
+    east = (b[0] - a[0]) * math.cos(math.radians(a[1]))
+    return math.hypot(east, b[1] - a[1]) * METRES_PER_DEGREE
+
+
+def arms(junction: str, tables: Tables) -> list[Arm]:
+    """Return the arms of a junction in the order of the tables."""
+    found = []
+    for road in tables.roads.values():
+        points = road_points(road, tables)
+        if road.start == junction:
+            found.append(Arm(road, _bearing(points), f"{road.id}-", f"{road.id}+"))
+        elif road.end == junction:
+            found.append(Arm(road, _bearing(points[::-1]), f"{road.id}+", f"{road.id}-"))
+    return found
+
+
+def bend_deg(inbound: Arm, outbound: Arm) -> float:
+    """Return by how much a movement bends, clockwise (to the right) positive, -180 to 180."""
+    return (outbound.bearing_deg - inbound.bearing_deg) % 360.0 - 180.0
+
+
+def connect(root: ET.Element, junction: str, tables: Tables) -> None:
+    """Add the connections of a signalled junction to a `connections` document.
+
+    Right turns run outside the signal, giving way, as the law allows in Korea; on approaches of three lanes the
+    leftmost lane is for left turns and U-turns alone where there is a left turn.
+    """
+    all_arms = arms(junction, tables)
+    for inbound in all_arms:
+        through = _through(inbound, all_arms)
+        others = [arm for arm in all_arms if arm is not inbound and arm is not through]
+        others = [arm for arm in others if abs(bend_deg(inbound, arm)) < REVERSAL_DEG]
+        lefts = [arm for arm in others if bend_deg(inbound, arm) < 0]
+        lanes = inbound.road.lanes
+        if through is not None:
+            kept = lanes - 1 if lefts and lanes >= 3 else lanes
+            for lane in range(min(kept, through.road.lanes)):
+                _add(root, inbound, through, lane, lane)
+        for arm in others:
+            turns_left = arm in lefts
+            sharp = not turns_left and bend_deg(inbound, arm) > THROUGH_DEG
+            pairs = _left_lanes(inbound, arm, through, rights=len(others) > len(lefts)) if turns_left else [(0, 0)]
+            for start, end in pairs:
+                _add(root, inbound, arm, start, end, uncontrolled=sharp)
+        _add(root, inbound, inbound, lanes - 1, lanes - 1)
+
+
+def _left_lanes(inbound: Arm, outbound: Arm, through: Arm | None, *, rights: bool) -> list[tuple[int, int]]:
+    """Return the lanes of a left turn: the leftmost; two of three where nobody turns right; at a stem all but one."""
+    lanes, targets = inbound.road.lanes, outbound.road.lanes
+    if through is None:
+        count = max(lanes - 1, 1) if rights else lanes
+    else:
+        count = 2 if lanes >= 3 and not rights else 1
+    return [(lanes - 1 - number, targets - 1 - number) for number in range(min(count, targets))]
+
+
+def _through(inbound: Arm, all_arms: list[Arm]) -> Arm | None:
+    """Return the arm that goes on from another: the widest of those straight ahead, then the straightest."""
+    ahead = [a for a in all_arms if a is not inbound and abs(bend_deg(inbound, a)) < THROUGH_DEG]
+    return min(ahead, key=lambda a: (-a.road.lanes, abs(bend_deg(inbound, a))), default=None)
+
+
+def _add(
+    root: ET.Element, inbound: Arm, outbound: Arm, start: int, end: int, *, uncontrolled: bool = False
+) -> None:
+    cells = {"from": inbound.inbound, "to": outbound.outbound, "fromLane": str(start), "toLane": str(end)}
+    if uncontrolled:
+        cells["uncontrolled"] = "true"
+    ET.SubElement(root, "connection", cells)
+
+
+def _bearing(points: tuple[LonLat, ...]) -> float:
+    target = _point_along(points, MEASURE_M)
+    east = (target[0] - points[0][0]) * math.cos(math.radians(points[0][1]))
+    return math.degrees(math.atan2(east, target[1] - points[0][1])) % 360.0
+
+
+def _point_along(points: tuple[LonLat, ...], metres: float) -> LonLat:
+    for start, end in zip(points, points[1:], strict=False):
+        leg = distance_m(start, end)
+        if leg >= metres:
+            share = metres / leg
+            return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+        metres -= leg
+    return points[-1]
+
+

@@ -1,0 +1,118 @@
+"""Fonts: one family with Hangul for figures and page alike, embedded so that no machine lacks a glyph."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
+from matplotlib import font_manager
+
+from sim.errors import SetupError
+
+FAMILY = "NanumGothic"
+FALLBACK = "DejaVu Sans"  # comes with matplotlib; has the minus sign and the check mark that NanumGothic lacks
+PAGE_FAMILY = "Report Sans"
+_WEIGHTS = {400: "NanumGothic.ttf", 700: "NanumGothicBold.ttf"}
+_DEJAVU = {400: "DejaVuSans.ttf", 700: "DejaVuSans-Bold.ttf"}
+
+
+@cache
+def hangul_font(weight: int) -> Path:
+    """Return the file of NanumGothic, 400 or 700; its package is found but not imported, as that changes pyplot.
+
+    Raises
+    ------
+    SetupError
+        The package with the font is not installed.
+    """
+    package = importlib.util.find_spec("koreanize_matplotlib")
+    if package is None or package.origin is None:
+        msg = "the font NanumGothic is missing; the package koreanize-matplotlib brings it: pip install koreanize-matplotlib"
+        raise SetupError(msg)
+    return Path(package.origin).parent / "fonts" / _WEIGHTS[weight]
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw figures in the report's style: text as paths, so that no font is asked for, and the same bytes each time."""
+    _register()
+    style: dict[str, Any] = {
+        "font.family": [FAMILY, FALLBACK],
+        "font.size": 9,
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": "#8a919b",
+        "axes.labelcolor": "#3a4048",
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.unicode_minus": False,
+        "grid.color": "#e4e7eb",
+        "grid.linewidth": 0.7,
+        "xtick.color": "#5a626c",
+        "ytick.color": "#5a626c",
+        "legend.frameon": False,
+        "hatch.linewidth": 0.6,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "report",
+    }
+    with mpl.rc_context(style):
+        yield
+
+
+@cache
+def _register() -> None:
+    for weight in _WEIGHTS:
+        font_manager.fontManager.addfont(hangul_font(weight))
+
+
+def page_css(text: str) -> str:
+    """Return `@font-face` rules with just the glyphs of `text`; a glyph that no font has is left to the reader's machine."""
+    asked = {ord(letter) for letter in text if letter.isprintable()} | set(range(0x20, 0x7F))
+    rules = []
+    for weight, name in _DEJAVU.items():
+        hangul, latin = TTFont(hangul_font(weight)), TTFont(Path(mpl.get_data_path()) / "fonts" / "ttf" / name)
+        covered = asked & hangul.getBestCmap().keys()
+        rules.append(_rule(hangul, covered, weight))
+        if rest := (asked - covered) & latin.getBestCmap().keys():
+            rules.append(_rule(latin, rest, weight))
+    return "\n".join(rules)
+
+
+def missing_glyphs(text: str) -> set[str]:
+    """Return the letters of `text` that no embedded font has."""
+    known = {
+        code
+        for path in (hangul_font(400), Path(mpl.get_data_path()) / "fonts" / "ttf" / _DEJAVU[400])
+        for code in TTFont(path).getBestCmap()
+    }
+    return {letter for letter in text if letter.isprintable() and ord(letter) not in known}
+
+
+def _rule(font: TTFont, codes: set[int], weight: int) -> str:
+    # without `head` recalculated the subset is the same to the byte each time
+    font.recalcTimestamp = False
+    options = Options(flavor="woff", layout_features=[], hinting=False, name_IDs=[], notdef_outline=True)
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=codes)
+    subsetter.subset(font)
+    font.flavor = "woff"
+    buffer = io.BytesIO()
+    font.save(buffer)
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    ranges = ",".join(f"U+{code:X}" for code in sorted(codes))
+    return (
+        f"@font-face{{font-family:'{PAGE_FAMILY}';font-weight:{weight};"
+        f"src:url(data:font/woff;base64,{data}) format('woff');unicode-range:{ranges}}}"
+    )

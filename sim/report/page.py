@@ -1,0 +1,159 @@
+"""The report page: runs side by side in one HTML file that asks nothing of the network."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from sim.compare import ONE_SEED, table
+from sim.errors import OutputError, SandboxError
+from sim.network.catalog import load_network
+from sim.report import figures, maps, provenance
+from sim.report.fonts import PAGE_FAMILY, figure_style, page_css
+from sim.report.runs import ServiceRun, load_runs, one_seed_each
+from sim.report.summary import remarks
+from sim.report.tables import compare_all, kpi_sections, scope_sections
+from sim.scenario import format_clock
+
+_TEMPLATE = "page.html.j2"
+_SEVERAL_SEEDS = "Services ran with several seeds; each column is one run, and no test of significance is made here."
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure ready for the page: a `data:` address, what it shows, and how to read it."""
+
+    title: str
+    data: str
+    caption: str
+
+
+def write_report(
+    runs: Sequence[Path], out: Path, *, reference: Path | None = None, title: str = "Services side by side"
+) -> Path:
+    """Write one self-contained HTML file that compares published runs, and return its path.
+
+    The same runs give the same bytes. An existing file is replaced.
+
+    Parameters
+    ----------
+    runs
+        Run directories, 1 to 6; differences are taken to the first.
+    out
+        The HTML file; its folder is made.
+    reference
+        A run of the same scenario without the service: the time that the services cost other traffic is measured
+        against it.
+
+    Raises
+    ------
+    SandboxError
+        Too many runs, or runs that must not be compared: another network, time span or SUMO version.
+    NotFoundError, OutputError
+        A run was not published or is damaged; the file cannot be written.
+    """
+    html = render_report(runs, reference=reference, title=title)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(html, encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write the report {out}: {error.strerror}"
+        raise OutputError(msg) from error
+    return out
+
+
+def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) -> str:
+    """Return the page; see `write_report`."""
+    runs = load_runs(paths)
+    comparison = compare_all(paths, reference=reference)
+    first = runs[0].scenario
+    with figure_style():
+        ground, map_note = _ground(runs)
+        pictures = [*_maps(ground, runs), *_plots(runs)]
+    content = {
+        "title": title,
+        "network": first.network,
+        "span": f"{format_clock(first.time.begin_s)[:5]}–{format_clock(first.time.end_s)[:5]}",
+        "drain_end": format_clock(runs[0].horizon_s)[:5],
+        "banner": ONE_SEED if one_seed_each(runs) else _SEVERAL_SEEDS,
+        "runs": runs,
+        "remarks": remarks(runs, comparison),
+        "warnings": comparison.warnings,
+        "sections": kpi_sections(table(comparison)),
+        "scopes": scope_sections(comparison),
+        "pictures": pictures,
+        "map_note": map_note,
+        "facts": provenance.facts(runs),
+        "attributions": provenance.attributions(runs),
+        "figures": provenance.figures(runs[0].manifest["scenario"]),
+        "family": PAGE_FAMILY,
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    template = environment.get_template(_TEMPLATE)
+    # the text decides which glyphs are embedded, so it is written once without them
+    text = re.sub(r"data:[^\"]+", "", template.render(content, font_css=""))
+    return template.render(content, font_css=Markup(page_css(text)))  # noqa: S704 (base64 and numbers alone)
+
+
+def _ground(runs: Sequence[ServiceRun]) -> tuple[maps.Ground | None, str]:
+    """Return the network for the maps, or None and the reason why the page has none."""
+    try:
+        network = load_network(runs[0].scenario.network)
+    except SandboxError as error:
+        return None, f"No maps, as the network is not at hand: {error}"
+    if any(run.manifest["network"]["sha256"] != network.sha256 for run in runs):
+        return None, f"No maps: the network {network.name} has been rebuilt since these runs."
+    return maps.Ground(network, runs[0].scenario), ""
+
+
+def _maps(ground: maps.Ground | None, runs: Sequence[ServiceRun]) -> Iterator[Picture]:
+    if ground is None:
+        return
+    yield _picture(
+        "The area", maps.area_map(ground),
+        "Roads by how well their course is known (line style) and lanes (width); a stop is one point for all its kerbs. "
+        f"Metric coordinates of the network, equal scales. {ground.network.attribution}.",
+    )  # fmt: skip
+    if (figure := maps.complex_map(ground)) is not None:
+        yield _picture("The complex", figure, f"Sites of the complex by name; lines and points as above. {ground.network.attribution}.")
+    yield _picture(
+        "Where riders waited long", maps.wait_maps(ground, runs),
+        "Each point is where a rider wished to leave from; darker and larger is a longer wait, on one scale for all services. "
+        f"A cross is a rider who was not served. {ground.network.attribution}.",
+    )  # fmt: skip
+
+
+def _plots(runs: Sequence[ServiceRun]) -> Iterator[Picture]:
+    drain_end = format_clock(runs[0].horizon_s)[:5]
+    yield _picture(
+        "Waits and journeys", figures.travel_times(runs),
+        "Share of all riders who have waited, and travelled, no longer than so many minutes; higher and further left is better. "
+        f"Riders not served have no time of their own: they are censored at the end of the drain ({drain_end}), so that their "
+        "service's curve stays below 100 % by their share and ends in a cross.",
+    )  # fmt: skip
+    yield _picture(
+        "Fleet use over time", figures.fleet_use(runs),
+        "Means over two minutes. The events tell when a vehicle stands at a stop and who is on board; whether an empty one "
+        "drives or is parked they do not tell, so both are one band.",
+    )  # fmt: skip
+    yield _picture(
+        "Arrivals against the start of the shift", figures.arrivals(runs),
+        "Share of the workers who reach their site so many minutes before (left of the line) or after the start of their shift, "
+        "in steps of five minutes; whoever is an hour off or more is counted at the end of the axis. The outline is the "
+        "commuters who drive, in the same run.",
+    )  # fmt: skip
+
+
+def _picture(title: str, figure: Figure, caption: str) -> Picture:
+    data = base64.b64encode(figures.svg(figure)).decode("ascii")
+    return Picture(title, f"data:image/svg+xml;base64,{data}", caption)

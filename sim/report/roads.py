@@ -1,0 +1,73 @@
+"""The roads under a map: one line for each edge of a built network, read once for all maps of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.errors import NetworkError
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeLine:
+    """One edge: its line, shape (points, 2) in metres, and how well its course is known; `road` joins both directions."""
+
+    road: str
+    status: str
+    lanes: int
+    length_m: float
+    shape: NDArray[np.float64]
+
+    def point(self, pos_m: float) -> tuple[float, float]:
+        """Return the coordinates at `pos_m` from the start of the edge."""
+        legs = np.hypot(*np.diff(self.shape, axis=0).T)
+        along = np.concatenate(([0.0], np.cumsum(legs)))
+        # the line runs from junction to junction, the edge may be shorter by the junctions' own areas
+        at_m = np.clip(pos_m / self.length_m, 0.0, 1.0) * along[-1]
+        return float(np.interp(at_m, along, self.shape[:, 0])), float(np.interp(at_m, along, self.shape[:, 1]))
+
+
+def read_edges(net_file: Path) -> dict[str, EdgeLine]:
+    """Read the normal edges of a `.net.xml`.
+
+    Raises
+    ------
+    NetworkError
+        The file is missing or is not a SUMO network.
+    """
+    edges: dict[str, EdgeLine] = {}
+    try:
+        for _, element in ET.iterparse(net_file):  # noqa: S314 (built here, never uploaded)
+            if element.tag == "edge":
+                if "function" not in element.attrib:
+                    edges[element.attrib["id"]] = _line(element)
+                element.clear()
+    except (OSError, ET.ParseError, KeyError, ValueError) as error:
+        msg = f"{net_file}: cannot be read as a SUMO network: {error!r}"
+        raise NetworkError(msg) from error
+    return edges
+
+
+def one_per_road(edges: Mapping[str, EdgeLine]) -> Iterable[EdgeLine]:
+    """Return one direction of each road, so that two-way roads are drawn once."""
+    return {line.road: line for _, line in sorted(edges.items(), reverse=True)}.values()
+
+
+def _line(edge: ET.Element) -> EdgeLine:
+    parameters = {one.attrib["key"]: one.attrib["value"] for one in edge.iter("param")}
+    lanes = edge.findall("lane")
+    text = edge.attrib.get("shape") or lanes[0].attrib["shape"]
+    return EdgeLine(
+        road=parameters.get("road", edge.attrib["id"]),
+        status=parameters.get("status", UNKNOWN),
+        lanes=len(lanes),
+        length_m=float(lanes[0].attrib["length"]),
+        shape=np.array([[float(number) for number in point.split(",")[:2]] for point in text.split()]),
+    )

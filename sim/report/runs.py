@@ -1,0 +1,157 @@
+"""The runs of a report: what they left behind, their riders' journeys, their names and colours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sim import events as ev
+from sim.errors import SandboxError
+from sim.kpi.record import KpiRecord
+from sim.kpi.riders import Journey, Outcome
+from sim.rundir import read_events, read_kpis, read_manifest
+from sim.scenario import Scenario, validate
+
+# Okabe and Ito's palette without its yellow and black: told apart under every common colour blindness
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#AA4499", "#E69F00", "#56B4E9")
+DASHES = ("-", (0, (6, 2)), (0, (6, 2, 1.5, 2)), (0, (2, 1.5)), (0, (9, 3)), (0, (4, 1, 1, 1, 1, 1)))
+FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class ServiceRun:
+    """One published run under the name and colour it has all through the report."""
+
+    path: Path
+    label: str
+    place: int
+    manifest: Mapping[str, Any]
+    scenario: Scenario
+    records: Mapping[str, KpiRecord]
+    events: Sequence[ev.Event]
+
+    @property
+    def colour(self) -> str:
+        return COLOURS[self.place]
+
+    @property
+    def dashes(self) -> str | tuple[int, tuple[float, ...]]:
+        return DASHES[self.place]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end; an interrupted one holds what happened until then."""
+        return bool(self.manifest["status"] == FINISHED)
+
+    @property
+    def seed(self) -> str:
+        seeds = self.scenario.seeds
+        return str(seeds.demand) if seeds.demand == seeds.sumo else f"{seeds.demand}/{seeds.sumo}"
+
+    @property
+    def horizon_s(self) -> float:
+        """End of the drain: until then whoever is not served waits."""
+        return float(self.scenario.time.horizon_s)
+
+    @cached_property
+    def journeys(self) -> list[Journey]:
+        """The riders' journeys, ordered by request id."""
+        return collect_journeys(self.events)
+
+    def value(self, key: str) -> float | None:
+        """Return the KPI of a flat key, or None where the run has none."""
+        record = self.records.get(key)
+        return None if record is None else record.value
+
+
+def load_runs(paths: Sequence[Path]) -> list[ServiceRun]:
+    """Read the runs of a report.
+
+    Raises
+    ------
+    SandboxError
+        No run, or more than there are colours.
+    NotFoundError, OutputError, ScenarioError
+        A run was not published, or is damaged.
+    """
+    if not 1 <= len(paths) <= len(COLOURS):
+        msg = f"a report takes 1 to {len(COLOURS)} runs, found {len(paths)}"
+        raise SandboxError(msg)
+    manifests = [read_manifest(path) for path in paths]
+    labels = labels_of(manifests)
+    return [
+        ServiceRun(
+            path=path,
+            label=labels[place],
+            place=place,
+            manifest=manifest,
+            scenario=validate(manifest["scenario"], place=f"the scenario in {path / 'manifest.json'}"),
+            records={one.key: one for one in map(KpiRecord.from_document, read_kpis(path))},
+            events=read_events(path),
+        )
+        for place, (path, manifest) in enumerate(zip(paths, manifests, strict=True))
+    ]
+
+
+def labels_of(manifests: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name runs by their service; where that does not tell them apart, by scenario, by seed, by number."""
+    services = [service_name(manifest["scenario"]) for manifest in manifests]
+    names = [str(manifest["scenario"]["name"]) for manifest in manifests]
+    seeds = [f"{service}, seed {manifest['seeds']['demand']}" for service, manifest in zip(services, manifests, strict=True)]
+    numbers = [f"{service} #{number}" for number, service in enumerate(services, start=1)]
+    return next(labels for labels in (services, names, seeds, numbers) if len(set(labels)) == len(labels))
+
+
+def service_name(scenario: Mapping[str, Any]) -> str:
+    """Return the controller with the words among its parameters: `insertion`, `sumo-greedyClosest`."""
+    use = (scenario.get("controllers") or {}).get("shuttle")
+    if use is None:
+        return "no service"
+    words = [value for _, value in sorted(use["parameters"].items()) if isinstance(value, str)]
+    return "-".join([use["use"], *words])
+
+
+def one_seed_each(runs: Iterable[ServiceRun]) -> bool:
+    """Whether no service ran with more than one seed, so that chance cannot be told from the service."""
+    pairs = {(service_name(run.manifest["scenario"]), run.seed) for run in runs}
+    return max(Counter(service for service, _ in pairs).values()) == 1
+
+
+def same_people(runs: Sequence[ServiceRun]) -> bool:
+    """Whether the very same requests were made in all runs."""
+    wishes = [
+        {
+            (wish.request_id, wish.earliest_s, wish.origin_edge, wish.destination_edge)
+            for wish in (journey.request for journey in run.journeys)
+        }
+        for run in runs
+    ]
+    return all(one == wishes[0] for one in wishes)
+
+
+def collect_journeys(events: Iterable[ev.Event]) -> list[Journey]:
+    """Gather each rider's events into a ledger; events of one moment count in the order of the log."""
+    journeys: dict[str, Journey] = {}
+    current: dict[str, Journey] = {}
+    for one in sorted(events, key=lambda event: (event.time_s, not isinstance(event, ev.RequestSubmitted))):
+        match one:
+            case ev.RequestSubmitted():
+                journeys[one.request_id] = current[one.person_id] = Journey(one)
+            case ev.PersonDeparted() if one.person_id in current:
+                current[one.person_id].departed_s = one.time_s
+            case ev.WalkEnded() if one.person_id in current:
+                current[one.person_id].walks_ended_s.append(one.time_s)
+            case ev.PickedUp():
+                journeys[one.request_id].pickups.append(one)
+            case ev.DroppedOff():
+                journeys[one.request_id].dropoffs.append(one)
+            case ev.Arrived():
+                journeys[one.request_id].arrived_s = one.time_s
+                journeys[one.request_id].outcomes.append(Outcome.SERVED)
+            case _:
+                pass
+    return [journeys[key] for key in sorted(journeys)]

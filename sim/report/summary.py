@@ -1,0 +1,103 @@
+"""The summary in plain words, each sentence made from figures: who serves most, who is faster, who wins where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sim.compare import Comparison, Row, table
+from sim.kpi.catalogue import CATALOGUE
+from sim.report.numbers import scale_of
+from sim.report.runs import ServiceRun, same_people
+from sim.report.tables import SCOPE_TITLES, best_places, title_of
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sentence with the few words it is about."""
+
+    about: str
+    text: str
+
+
+def remarks(runs: Sequence[ServiceRun], comparison: Comparison) -> list[Remark]:
+    """Return the summary; it ranks the services and says of each where it is best."""
+    rows = {row.key: row for row in table(comparison)}
+    found = [*_served(runs), *_ranked(runs, rows)]
+    if len(runs) > 1:
+        found += [*_same_riders(runs), *_wins(runs, comparison, rows)]
+    return [*found, *_doubts(runs)]
+
+
+def _served(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
+    counts = {run.label: sum(one.served for one in run.journeys) for run in runs}
+    riders = max(len(run.journeys) for run in runs)
+    if not riders:
+        yield Remark("Riders", "Nobody asked for a ride in these runs.")
+        return
+    parts = [
+        f"{label} {count} of {len(run.journeys)}"
+        for run, (label, count) in sorted(zip(runs, counts.items(), strict=True), key=lambda pair: -pair[1][1])
+    ]
+    yield Remark("Riders served", f"{_list(parts)}.")
+
+
+def _ranked(runs: Sequence[ServiceRun], rows: Mapping[str, Row]) -> Iterator[Remark]:
+    for key, about, ending in (
+        ("on_time_rate", "At the gate before the shift", "; the unserved count as late"),
+        ("wait_s", "Mean wait of all riders", "; who is not served waits to the end of the drain"),
+        ("total_travel_s", "Mean door to door of the served", ""),
+        ("cost_per_served_rider_krw", "Cost per served rider", ", at the assumed rates"),
+    ):
+        if (row := rows.get(key)) is not None:
+            scale = scale_of(row.unit, [cell.value for cell in row.cells])
+            values = [(cell.value, run.label) for run, cell in zip(runs, row.cells, strict=True) if cell.value is not None]
+            ranked = sorted(values, reverse=row.better == "higher")
+            yield Remark(about, _list([f"{label} {scale.text(value)}" for value, label in ranked]) + f"{ending}.")
+
+
+def _same_riders(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
+    """Compare the journeys of those whom every service served: the means of the served rest on different people."""
+    if not same_people(runs):
+        yield Remark("Same riders", "The runs have different riders, so that no journey can be set against its like.")
+        return
+    totals = [{one.request.request_id: one.times().total_s for one in run.journeys if one.served} for run in runs]
+    common = sorted(set.intersection(*(set(one) for one in totals)))
+    if not common:
+        yield Remark("Same riders", "No rider was served by every service.")
+        return
+    means = sorted((sum(one[key] for key in common) / len(common) / 60, run.label) for run, one in zip(runs, totals, strict=True))
+    riders = "rider whom every service served" if len(common) == 1 else "riders whom every service served"
+    yield Remark("Same riders", f"For the {len(common)} {riders}, the mean from door to door is "
+                 + _list([f"{mean:.1f} min with {label}" for mean, label in means]) + ".")  # fmt: skip
+
+
+def _wins(runs: Sequence[ServiceRun], comparison: Comparison, rows: Mapping[str, Row]) -> Iterator[Remark]:
+    scoped = table(comparison, keys=[f"{code}@{scope}" for scope in list(SCOPE_TITLES)[1:] for code in ("service_rate", "wait_s")])
+    judged = sum(bool(best_places(row)) for row in rows.values())
+    for place, run in enumerate(runs):
+        titles = [title_of(row) for row in rows.values() if best_places(row) == {place}]
+        parts = [f"{CATALOGUE[row.code].title.lower()} in {SCOPE_TITLES[row.scope].lower()}" for row in scoped if best_places(row) == {place}]
+        text = f"alone in front in {len(titles)} of {judged} KPIs"
+        text += f": {_list([_lowered(title) for title in titles])}" if titles else ""
+        text += f"; by part of the riders in {_list(parts)}" if parts else "; in no part of the riders"
+        yield Remark(f"Where {run.label} wins", f"{text[0].upper()}{text[1:]}.")
+
+
+def _doubts(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
+    for run in runs:
+        if not run.finished:
+            yield Remark("Not finished", f"The run of {run.label} ended early ({run.manifest['status']}): its KPIs cover what "
+                         "happened until then and cannot be set against whole runs.")  # fmt: skip
+    moved = [f"{run.manifest['teleports']} in the run of {run.label}" for run in runs if run.manifest["teleports"]]
+    if moved:
+        yield Remark("Teleports", f"SUMO moved vehicles that stood too long: {_list(moved)}. Many of them would put the times in doubt.")
+
+
+def _list(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _lowered(title: str) -> str:
+    """Write a title within a sentence; abbreviations keep their capitals."""
+    return title if title[1:2].isupper() else title[0].lower() + title[1:]

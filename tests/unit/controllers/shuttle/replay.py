@@ -1,0 +1,284 @@
+"""A world without SUMO: vehicles move on the travel times exactly, dwells last as the fleet says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from sim.controllers.shuttle.controller import Insertion, InsertionParameters
+from sim.events import Assigned, Event, Promised, Rejected
+from sim.network.graph import EdgeGraph
+from sim.scenario import Fleet, RequestLimits
+from sim.world import Floats, Location, Phase, PlannedStop, Request, TravelTimes, Vehicle
+
+
+@dataclass(slots=True)
+class Shuttle:
+    """A moving vehicle: its place when it last did something, and what it does until `busy_until_s`."""
+
+    id: str
+    seats: int
+    at: Location
+    phase: Phase = "idle"
+    target: Location | None = None
+    since_s: float = 0.0
+    busy_until_s: float = 0.0
+    serving: list[PlannedStop] = field(default_factory=list)
+    plan: list[PlannedStop] = field(default_factory=list)
+    pending: list[PlannedStop] | None = None
+    on_board: list[str] = field(default_factory=list)
+    driven_m: float = 0.0
+
+
+class ReplayWorld:
+    """Carries plans out on `truth`; `travel_times` is what the controller is told and may differ."""
+
+    def __init__(
+        self,
+        truth: TravelTimes,
+        starts: Sequence[Location],
+        requests: Sequence[Request],
+        *,
+        seats: int,
+        dwell_s: float = 10.0,
+        begin_s: float = 0.0,
+        shared_m: float = 0.5,
+    ) -> None:
+        self.truth = self.travel_times = truth
+        self.time_s = begin_s
+        self.requests = {request.id: request for request in requests}
+        self.shuttles = [
+            Shuttle(f"shuttle.{n:02d}", seats, place, since_s=begin_s) for n, place in enumerate(starts)
+        ]
+        self.dwell_s, self.shared_m = dwell_s, shared_m
+        self.vehicle_of: dict[str, str] = {}
+        self.board_s: dict[str, float] = {}
+        self.alight_s: dict[str, float] = {}
+        self.rejected: dict[str, str] = {}
+        self.events: list[Event] = []
+
+    def vehicles(self) -> list[Vehicle]:
+        return [
+            Vehicle(one.id, one.seats, self._location(one), one.phase, tuple(sorted(one.on_board)))
+            for one in self.shuttles
+        ]
+
+    def waiting(self) -> list[Request]:
+        return [
+            one
+            for one in self.requests.values()
+            if one.earliest_s <= self.time_s and one.id not in self.vehicle_of and one.id not in self.rejected
+        ]
+
+    def set_plan(self, vehicle_id: str, stops: Sequence[PlannedStop]) -> None:
+        shuttle = next(one for one in self.shuttles if one.id == vehicle_id)
+        mine = {rider for rider, vehicle in self.vehicle_of.items() if vehicle == vehicle_id}
+        open_riders = {rider for rider in mine if rider not in self.alight_s}
+        named = {stop.request_id for stop in stops}
+        assert open_riders <= named, "a planned rider was left out"
+        for rider in sorted(named - mine):
+            assert rider not in self.vehicle_of, "a rider was moved to another vehicle"
+            assert rider not in self.rejected
+            self.vehicle_of[rider] = vehicle_id
+        for rider in sorted(named):
+            boards = [n for n, stop in enumerate(stops) if stop == PlannedStop(rider, pickup=True)]
+            alights = [n for n, stop in enumerate(stops) if stop == PlannedStop(rider, pickup=False)]
+            assert len(alights) == 1, "each rider alights once"
+            assert boards == [] if rider in self.board_s else len(boards) == 1
+            assert not boards or boards[0] < alights[0], "boarding comes first"
+        if shuttle.phase == "serving":
+            shuttle.pending = list(stops)
+        else:
+            if shuttle.phase == "driving":
+                self._halt(shuttle)
+            shuttle.plan = list(stops)
+
+    def reject(self, request_id: str, cause: str) -> None:
+        assert request_id not in self.vehicle_of
+        self.rejected[request_id] = cause
+        person = self.requests[request_id].person_id
+        self.events.append(Rejected(time_s=self.time_s, request_id=request_id, person_id=person, cause=cause))
+
+    def decide(self, decision: Event) -> None:
+        self.events.append(decision)
+
+    def advance(self, until_s: float) -> None:
+        """Move everybody to `until_s`."""
+        for shuttle in self.shuttles:
+            while True:
+                if shuttle.phase == "idle":
+                    if not shuttle.plan:
+                        break
+                    self._set_off(shuttle, max(shuttle.since_s, self.time_s))
+                if shuttle.busy_until_s > until_s:
+                    break
+                if shuttle.phase == "driving":
+                    self._arrive(shuttle)
+                else:
+                    self._finish(shuttle)
+        self.time_s = until_s
+
+    def _place(self, stop: PlannedStop) -> Location:
+        request = self.requests[stop.request_id]
+        return request.origin if stop.pickup else request.destination
+
+    def _location(self, shuttle: Shuttle) -> Location:
+        """Return the place on the way; legs between edges are spent at the end of the edge left."""
+        if shuttle.phase != "driving" or shuttle.target is None:
+            return shuttle.at
+        times, a, b = self.truth, shuttle.at, shuttle.target
+        gone, left = self.time_s - shuttle.since_s, shuttle.busy_until_s - self.time_s
+        if a.edge == b.edge and b.pos_m >= a.pos_m:
+            return Location(a.edge, a.pos_m + gone / times.edge_s[a.edge] * times.length_m[a.edge])
+        along = gone / times.edge_s[a.edge] * times.length_m[a.edge]
+        if a.pos_m + along < times.length_m[a.edge]:
+            return Location(a.edge, float(a.pos_m + along))
+        back = b.pos_m - left / times.edge_s[b.edge] * times.length_m[b.edge]
+        if back >= 0:
+            return Location(b.edge, float(back))
+        # On the way between: the edge from which the rest takes as long as it really does, as nearly as can be.
+        rest = times.edge_s + times.leg_s[:, b.edge] + b.pos_m / times.length_m[b.edge] * times.edge_s[b.edge]
+        on_way = np.isclose(times.leg_s[a.edge, b.edge], _through(times, a.edge, b.edge))
+        share = (rest - left) / times.edge_s
+        outside = np.where(on_way, np.abs(share - np.clip(share, 0, 1)), np.inf)
+        edge = int(outside.argmin())
+        return Location(edge, float(np.clip(share[edge], 0, 1) * times.length_m[edge]))
+
+    def _halt(self, shuttle: Shuttle) -> None:
+        """Stop a drive where it is, to set off anew for another stop."""
+        place = self._location(shuttle)
+        if shuttle.target is not None:
+            shuttle.driven_m += self.truth.distance_m(shuttle.at, shuttle.target)
+            shuttle.driven_m -= self.truth.distance_m(place, shuttle.target)
+        shuttle.at, shuttle.phase, shuttle.since_s = place, "idle", self.time_s
+
+    def _set_off(self, shuttle: Shuttle, time_s: float) -> None:
+        shuttle.target = self._place(shuttle.plan[0])
+        shuttle.phase, shuttle.since_s = "driving", time_s
+        shuttle.busy_until_s = time_s + self.truth.time_s(shuttle.at, shuttle.target)
+
+    def _arrive(self, shuttle: Shuttle) -> None:
+        """Begin a dwell at the target; stops at the same place share it."""
+        assert shuttle.target is not None
+        shuttle.driven_m += self.truth.distance_m(shuttle.at, shuttle.target)
+        shuttle.at, shuttle.phase, shuttle.since_s = shuttle.target, "serving", shuttle.busy_until_s
+        shuttle.busy_until_s += self.dwell_s
+        shuttle.serving = [shuttle.plan.pop(0)]
+        while shuttle.plan and self._shares(self._place(shuttle.serving[-1]), self._place(shuttle.plan[0])):
+            shuttle.serving.append(shuttle.plan.pop(0))
+        for stop in shuttle.serving:
+            if stop.pickup:
+                assert self.requests[stop.request_id].earliest_s <= shuttle.since_s
+                shuttle.on_board.append(stop.request_id)
+                self.board_s[stop.request_id] = shuttle.since_s
+        load = sum(self.requests[rider].size for rider in shuttle.on_board)
+        alighting = sum(self.requests[stop.request_id].size for stop in shuttle.serving if not stop.pickup)
+        assert load - alighting <= shuttle.seats, "more riders than seats"
+
+    def _shares(self, a: Location, b: Location) -> bool:
+        return a.edge == b.edge and 0 <= b.pos_m - a.pos_m <= self.shared_m
+
+    def _finish(self, shuttle: Shuttle) -> None:
+        for stop in shuttle.serving:
+            if not stop.pickup:
+                shuttle.on_board.remove(stop.request_id)
+                self.alight_s[stop.request_id] = shuttle.busy_until_s
+        done = {(stop.request_id, stop.pickup) for stop in shuttle.serving}
+        if shuttle.pending is not None:
+            shuttle.plan = [stop for stop in shuttle.pending if (stop.request_id, stop.pickup) not in done]
+        shuttle.pending, shuttle.serving = None, []
+        shuttle.phase, shuttle.since_s = "idle", shuttle.busy_until_s
+
+
+def _through(times: TravelTimes, a: int, b: int) -> Floats:
+    """Return the time from the end of a to the start of b over each edge."""
+    through: Floats = times.leg_s[a] + times.edge_s + times.leg_s[:, b]
+    return through
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Figures of a replay."""
+
+    requests: int
+    served: int
+    wait_s: float
+    ride_s: float
+    vkm: float
+
+
+def replay(
+    world: ReplayWorld,
+    *,
+    limits: RequestLimits,
+    parameters: InsertionParameters | None = None,
+    until_s: float,
+    period_s: float = 5.0,
+) -> Outcome:
+    """Run the controller on a world; the fleet's document is that of the world."""
+    controller = Insertion(parameters or InsertionParameters())
+    controller._limits = limits
+    controller._standing = Fleet(
+        count=len(world.shuttles),
+        seats=max(one.seats for one in world.shuttles),
+        boarding_s=world.dwell_s,
+        alighting_s=world.dwell_s,
+    )
+    controller.start(world)
+    while world.time_s < until_s:
+        controller.step(world)
+        world.advance(world.time_s + period_s)
+    controller.finish(world)
+    return outcome(world)
+
+
+def outcome(world: ReplayWorld) -> Outcome:
+    """Return the figures of what has happened."""
+    waits = [world.board_s[one] - world.requests[one].earliest_s for one in sorted(world.alight_s)]
+    rides = [world.alight_s[one] - world.board_s[one] for one in sorted(world.alight_s)]
+    return Outcome(
+        requests=len(world.requests),
+        served=len(world.alight_s),
+        wait_s=float(np.mean(waits)) if waits else np.nan,
+        ride_s=float(np.mean(rides)) if rides else np.nan,
+        vkm=sum(one.driven_m for one in world.shuttles) / 1000,
+    )
+
+
+def grid_times(n: int, block_m: float, speed_mps: float, junction_s: float = 2.0) -> TravelTimes:
+    """Return travel times on an n × n grid of two-way streets without U-turns, by shortest paths over edges."""
+    ends = [
+        (a, (a[0] + dx, a[1] + dy))
+        for a in [(x, y) for x in range(n) for y in range(n)]
+        for dx, dy in ((0, 1), (1, 0), (0, -1), (-1, 0))
+        if 0 <= a[0] + dx < n and 0 <= a[1] + dy < n
+    ]
+    by_tail: dict[tuple[int, int], list[int]] = {}
+    for index, (tail, _) in enumerate(ends):
+        by_tail.setdefault(tail, []).append(index)
+    turns = np.array(
+        [(i, j) for i, (tail, head) in enumerate(ends) for j in by_tail[head] if ends[j][1] != tail],
+        dtype=np.int64,
+    )
+    return graph_times(turns, np.full(len(ends), block_m), np.full(len(ends), block_m / speed_mps + junction_s))
+
+
+def graph_times(turns: np.ndarray[tuple[int, int], np.dtype[np.int64]], length_m: Floats, edge_s: Floats) -> TravelTimes:
+    """Return travel times by shortest paths over the edges of a graph."""
+    count = len(length_m)
+    graph = EdgeGraph(
+        ids=tuple(f"e{n:04d}" for n in range(count)),
+        index={f"e{n:04d}": n for n in range(count)},
+        length_m=length_m,
+        travel_m=length_m,
+        time_s=edge_s,
+        permits={"taxi": np.ones(count, dtype=np.bool_)},
+        turn_from=turns[:, 0],
+        turn_to=turns[:, 1],
+        turn_permits={"taxi": np.ones(len(turns), dtype=np.bool_)},
+        shapes=(),
+    )
+    return TravelTimes(0.0, edge_s, graph.matrix(edge_s, "taxi"), length_m, graph.matrix(length_m, "taxi"))

@@ -1,0 +1,175 @@
+"""Small event logs and runs, computed by hand, for the tests of KPIs and comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sim import events as ev
+from sim.kpi.measure import measure_run, records_as_json
+from sim.kpi.others import FLEET
+from sim.rundir import KPIS, PERFORMANCE, VEHICLES, RunDir
+from sim.scenario import Scenario
+
+HORIZON_S = 5400
+DOCUMENT: dict[str, Any] = {
+    "name": "tiny",
+    "title": "Three vehicles",
+    "network": "grid",
+    "time": {"begin_s": 0, "end_s": 3600, "drain_s": HORIZON_S - 3600, "step_s": 1},
+    "fleet": {"count": 1, "seats": 3},
+    "controllers": {"shuttle": {"use": "insertion"}},
+    "costs": {"vehicle_hour_krw": 38_000, "vehicle_km_krw": 250, "electricity_krw_per_kwh": 300},
+    "emissions": {"grid_kg_co2e_per_kwh": 0.4, "charging_efficiency": 0.8},
+}
+
+
+def scenario(**changes: object) -> Scenario:
+    return Scenario.model_validate(DOCUMENT | changes)
+
+
+def wish(
+    request: str, time_s: float, *, direct_s: float = 240, direct_m: float = 4000,
+    shift_s: float | None = None, scopes: Sequence[str] = (), size: int = 1,
+) -> ev.RequestSubmitted:  # fmt: skip
+    return ev.RequestSubmitted(
+        time_s=time_s, request_id=request, person_id=f"p.{request}", purpose="commute", origin_edge="A",
+        origin_pos_m=0.0, destination_edge="B", destination_pos_m=0.0, size=size, earliest_s=time_s,
+        latest_arrival_s=None, shift_start_s=shift_s, direct_ride_s=direct_s, direct_distance_m=direct_m,
+        zone="z", site="s", scopes=list(scopes),
+    )  # fmt: skip
+
+
+def leave(request: str, time_s: float) -> ev.PersonDeparted:
+    return ev.PersonDeparted(time_s=time_s, person_id=f"p.{request}", edge="A")
+
+
+def walked(request: str, time_s: float) -> ev.WalkEnded:
+    return ev.WalkEnded(time_s=time_s, person_id=f"p.{request}", edge="A")
+
+
+def board(request: str, time_s: float, vehicle: str, odometer_m: float, load: int) -> ev.PickedUp:
+    return ev.PickedUp(time_s=time_s, person_id=f"p.{request}", request_id=request, vehicle_id=vehicle,
+                       edge="A", load=load, odometer_m=odometer_m)  # fmt: skip
+
+
+def alight(request: str, time_s: float, vehicle: str, odometer_m: float, load: int) -> ev.DroppedOff:
+    return ev.DroppedOff(time_s=time_s, person_id=f"p.{request}", request_id=request, vehicle_id=vehicle,
+                         edge="B", load=load, odometer_m=odometer_m)  # fmt: skip
+
+
+def arrive(request: str, time_s: float) -> ev.Arrived:
+    return ev.Arrived(time_s=time_s, person_id=f"p.{request}", request_id=request, edge="B")
+
+
+def refuse(request: str, time_s: float, cause: str = "no_vehicle") -> ev.Rejected:
+    return ev.Rejected(time_s=time_s, request_id=request, person_id=f"p.{request}", cause=cause)
+
+
+def fail(request: str, time_s: float = HORIZON_S, state: str = "waiting") -> ev.Unfinished:
+    return ev.Unfinished(time_s=time_s, person_id=f"p.{request}", request_id=request, state=state)
+
+
+def promise(request: str, time_s: float, pickup_s: float, dropoff_s: float) -> ev.Promised:
+    return ev.Promised(time_s=time_s, request_id=request, pickup_earliest_s=time_s, pickup_latest_s=pickup_s,
+                       dropoff_latest_s=dropoff_s)  # fmt: skip
+
+
+def start(vehicle: str, time_s: float = 0, seats: int = 3) -> ev.VehicleStarted:
+    return ev.VehicleStarted(time_s=time_s, vehicle_id=vehicle, seats=seats, edge="A")
+
+
+def retire(
+    vehicle: str,
+    odometer_m: float,
+    time_s: float = HORIZON_S,
+    *,
+    energy_wh: tuple[float, float] | None = None,
+) -> ev.VehicleRetired:
+    consumed_wh, regenerated_wh = energy_wh or (None, None)
+    return ev.VehicleRetired(time_s=time_s, vehicle_id=vehicle, odometer_m=odometer_m, duty_s=time_s,
+                             consumed_wh=consumed_wh, regenerated_wh=regenerated_wh)  # fmt: skip
+
+
+def pooled() -> list[ev.Event]:
+    """Two riders share a shuttle from door to door, a third is rejected, a fourth still waits; two drive."""
+    return [
+        start("v"),
+        wish("a", 100, shift_s=550, scopes=["housing"]),
+        leave("a", 100),
+        promise("a", 105, 200, 480),
+        promise("a", 110, 900, 900),
+        wish("b", 150, direct_s=250, direct_m=5000, shift_s=599, scopes=["villages"]),
+        leave("b", 150),
+        promise("b", 150, 299.5, 700),
+        board("a", 200, "v", 1000, 1),
+        ev.StopServed(time_s=200, vehicle_id="v", edge="A", started_s=188, boarded=1, alighted=0),
+        board("b", 300, "v", 3000, 2),
+        wish("c", 390, shift_s=1000, scopes=["housing"]),
+        leave("c", 390),
+        refuse("c", 400),
+        ev.PlansRetimed(time_s=420, plans=1, infeasible=0),
+        ev.PlansRetimed(time_s=480, plans=1, infeasible=2),
+        alight("a", 500, "v", 6000, 1),
+        arrive("a", 500),
+        alight("b", 600, "v", 8000, 0),
+        arrive("b", 600),
+        ev.StopServed(time_s=600, vehicle_id="v", edge="B", started_s=592, boarded=0, alighted=1),
+        ev.CarArrived(
+            time_s=700, person_id="k", vehicle_id="car.k", site="s", departed_s=0, shift_start_s=700
+        ),
+        ev.VehicleTeleported(time_s=800, vehicle_id="bg.1", edge="A", fleet=False),
+        wish("d", 1000),
+        leave("d", 1000),
+        fail("d"),
+        ev.CarUnfinished(time_s=HORIZON_S, person_id="l", vehicle_id="car.l", site="s", state="driving"),
+        retire("v", 10_000, energy_wh=(3000, 1000)),
+    ]
+
+
+def vehicle_row(
+    name: str, group: str, loss_s: float, *, delay_s: float = 0, arrives: bool = True
+) -> dict[str, Any]:
+    return {
+        "vehicle_id": name, "group": group, "depart_s": 0.0, "arrival_s": 500.0 if arrives else None,
+        "duration_s": 500.0, "route_length_m": 5000.0, "time_loss_s": loss_s, "depart_delay_s": delay_s,
+        "waiting_s": 0.0,
+    }  # fmt: skip
+
+
+VEHICLE_ROWS = (
+    vehicle_row("bg.1", "background", 30.0, delay_s=10.0),
+    vehicle_row("bg.2", "truck", 60.0, arrives=False),
+    vehicle_row("v", FLEET, 999.0, arrives=False),
+)
+
+
+def publish(
+    place: Path,
+    log: Iterable[ev.Event],
+    *,
+    document: Mapping[str, Any] | None = None,
+    vehicles: Sequence[Mapping[str, Any]] = VEHICLE_ROWS,
+    **manifest_changes: object,
+) -> Path:
+    """Publish a run at `place` as the runner does."""
+    log = list(log)
+    manifest = {
+        "status": "finished",
+        "scenario": scenario(**(document or {})).model_dump(mode="json"),
+        "fingerprint": ev.fingerprint(log),
+        "versions": {"sumo": "1.28.0"},
+        "network": {"name": "grid", "sha256": "0" * 64},
+    } | manifest_changes
+    with RunDir(place) as directory:
+        directory.write_events(log)
+        directory.write_json(PERFORMANCE, {"dispatch_ms": [1.0, 2.0, 6.0]})
+        pq.write_table(pa.Table.from_pylist(list(vehicles)), directory.work / VEHICLES)
+        sealed = directory.seal_events()
+        records = measure_run(directory.work, manifest=manifest, events=sealed)
+        directory.write_json(KPIS, records_as_json(records))
+        return directory.publish(manifest)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from sim.compare import HEADLINE, compare_runs
+from sim.kpi.catalogue import CATALOGUE, DISTRIBUTION_STATS, SCOPES, TOTAL
+from tests.unit.kpi.build import pooled, publish
+
+
+def emitted(tmp_path: Path) -> set[tuple[str, str, str, str]]:
+    reference = publish(tmp_path / "without", [], document={"controllers": {}, "fleet": None})
+    run = publish(tmp_path / "run", pooled())
+    comparison = compare_runs(reference, run)
+    return {
+        (one.code, one.stat, one.scope, one.unit) for each in comparison.runs for one in each.records.values()
+    }
+
+
+def test_every_emitted_code_is_in_the_catalogue_and_the_other_way_round(tmp_path: Path) -> None:
+    assert {code for code, _, _, _ in emitted(tmp_path)} == CATALOGUE.keys()
+
+
+def test_records_keep_to_what_the_catalogue_says(tmp_path: Path) -> None:
+    for code, stat, scope, unit in emitted(tmp_path):
+        kpi = CATALOGUE[code]
+        assert unit == kpi.unit
+        if code != "vkm_by_load":
+            assert stat in (DISTRIBUTION_STATS if kpi.distribution else (TOTAL,)), code
+        assert scope in (SCOPES if kpi.scoped else ("all",)), code
+
+
+def test_every_entry_is_complete() -> None:
+    for code, kpi in CATALOGUE.items():
+        assert kpi.code == code
+        assert kpi.title
+        assert kpi.definition
+        assert kpi.unit
+        assert not code.endswith("_s") or kpi.unit == "s"
+
+
+def test_the_service_rate_stands_first_everywhere() -> None:
+    assert next(iter(CATALOGUE)) == HEADLINE[0] == "service_rate"
+
+
+def test_headline_keys_exist() -> None:
+    codes = {key.partition("@")[0].partition(".")[0] for key in HEADLINE}
+    assert codes <= CATALOGUE.keys()
+    assert len(set(HEADLINE)) == len(HEADLINE)
