@@ -44,39 +44,40 @@ def create_app(settings: Settings, *, start: StartProcess = RunProcess) -> FastA
         title="Bitgreen Mobility Sandbox",
         version=version("bitgreen-sandbox"),
         lifespan=lifespan,
-        max_body_size=MAX_BODY_BYTES,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.runs = runs
     app.include_router(router)
-    app.add_middleware(HostGuard, settings=settings)
+    app.add_middleware(Guard, settings=settings)
     problems.install(app)
     return app
 
 
-class HostGuard:
-    """Refuses requests that are addressed to another host.
+class Guard:
+    """Refuses requests that are addressed to another host, or whose body is too large or of unknown length.
 
-    Else a web page could make a browser on this machine speak to the service under a name of its own that leads
-    here (DNS rebinding), which no rule about origins would stop.
+    Were any host good, a web page could make a browser on this machine speak to the service under a name of
+    the page's own that leads here (DNS rebinding), which no rule about origins would stop.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request for another host with 421."""
-        if scope["type"] == "http" and not self._settings.accepts(
-            _without_port(Headers(scope=scope).get("host", ""))
-        ):
-            response = problems.problem(
-                scope["path"],
-                HTTPStatus.MISDIRECTED_REQUEST,
-                detail="the Host header names none of the allowed hosts; BITGREEN_ALLOWED_HOSTS lists them",
-            )
-            await response(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+        """Answer what is refused with a problem; hand on the rest."""
+        refusal = self._refuse(scope["path"], Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refuse(self, path: str, headers: Headers) -> problems.ProblemResponse | None:
+        if not self._settings.accepts(_without_port(headers.get("host", ""))):
+            detail = "the Host header names none of the allowed hosts; BITGREEN_ALLOWED_HOSTS lists them"
+            return problems.problem(path, HTTPStatus.MISDIRECTED_REQUEST, detail=detail)
+        if "transfer-encoding" in headers:
+            return problems.problem(path, HTTPStatus.LENGTH_REQUIRED)
+        if int(headers.get("content-length", 0)) > MAX_BODY_BYTES:
+            detail = f"a body may hold {MAX_BODY_BYTES} bytes"
+            return problems.problem(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail=detail)
+        return None
 
 
 def _without_port(host: str) -> str:

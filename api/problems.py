@@ -35,7 +35,7 @@ HEADERS: dict[type[SandboxError], dict[str, str]] = {QueueFullError: {"Retry-Aft
 
 
 class Fault(BaseModel):
-    """One thing wrong with a request: where (`in` of it, JSON pointer) and what."""
+    """One thing wrong with a request: in which place of it (body, query ...), where there, and what."""
 
     place: str
     pointer: str
@@ -85,11 +85,25 @@ def problem(
 
 
 def install(app: FastAPI) -> None:
-    """Answer every fault with a problem."""
+    """Answer every fault with a problem, and say so in the OpenAPI document."""
     app.add_exception_handler(SandboxError, _sandbox)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unforeseen)
+    _document(app)
+
+
+def _document(app: FastAPI) -> None:
+    """Let the OpenAPI document hold the schema that `responses` refers to."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        found = described()
+        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        found["components"]["schemas"] |= schema.pop("$defs") | {Problem.__name__: schema}
+        return found
+
+    app.openapi = openapi  # type: ignore[method-assign] # the way that FastAPI's own pages show
 
 
 def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:

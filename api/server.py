@@ -14,8 +14,8 @@ from api.settings import Settings, load_settings
 from sim.errors import SetupError
 from sim.runner.local import RunProcess
 
-# Requests under way get this long at the end; together with the grace of `sim.runner.local` for the runs it must
-# stay below the container's stop_grace_period.
+# Requests under way get this long at the end; with the grace of `sim.runner.local` for the runs it must stay
+# below the container's stop_grace_period.
 SHUTDOWN_S = 5
 
 

@@ -25,11 +25,11 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     public: bool = Field(
         default=False,
-        description="allow a host other than loopback: there is no authentication, whoever reaches the port may use it",
+        description="allow a host other than loopback: without authentication, who reaches it may use it",
     )
     allowed_hosts: Annotated[frozenset[str], NoDecode] = Field(
         _LOCAL_NAMES,
-        description="what a request's Host header may name beside the host, with commas between; `*` for anything",
+        description="names that a Host header may carry beside the host, separated by commas; `*` for any",
     )
     data_dir: Path = Field(Path("runs"), description="folder of the runs and of the file with their rows")
     workers: int = Field(

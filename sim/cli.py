@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from sim.errors import SandboxError, SetupError
+from sim.home import use_kernel_cache
 from sim.scenario import catalogue, format_clock, json_schema, load_scenario
 
 app = typer.Typer(
@@ -282,6 +283,7 @@ def network_show(
 
 def main() -> None:
     """Run the command line; a fault the user can mend is one line on the error stream and exit code 1 or 2."""
+    use_kernel_cache()
     try:
         app()
     except SandboxError as error:

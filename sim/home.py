@@ -1,8 +1,9 @@
-"""Where the data folders `networks/` and `scenarios/` are found."""
+"""Where the data folders `networks/` and `scenarios/`, and the compiled kernels, are found."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from sim.errors import SetupError
@@ -27,3 +28,11 @@ def home() -> Path:
             return folder
     msg = f"no folder with networks/ and scenarios/ among {[str(c) for c in candidates]}; set BITGREEN_HOME to one"
     raise SetupError(msg)
+
+
+def use_kernel_cache() -> None:
+    """Let numba find the kernels that set-up compiled, wherever the command is started.
+
+    Call it before numba is imported, which reads the variable once. `NUMBA_CACHE_DIR` wins.
+    """
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(sys.prefix) / "numba_cache"))

@@ -7,11 +7,12 @@ into Parquet, writes the manifest last and renames the folder in one step: no ma
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -66,10 +67,24 @@ class RunDir:
             msg = f"the run directory {final} exists already; nothing is overwritten: name another"
             raise OutputError(msg)
         with _disk(final):
-            self.work.mkdir(parents=True)
+            self.final.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = self._take_lock(final)
+            shutil.rmtree(self.work, ignore_errors=True)  # what a killed run left
+            self.work.mkdir()
             self.inputs.mkdir()
             self._events: IO[str] = (self.work / EVENT_STREAM).open("w", encoding="utf-8")
             self._commands: IO[str] = (self.work / COMMANDS).open("w", encoding="utf-8")
+
+    def _take_lock(self, final: Path) -> IO[str]:
+        """Hold a lock that the operating system frees when this process ends, however it ends."""
+        lock = (self.final.parent / f".{self.final.name}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            msg = f"another process is writing the run directory {final}"
+            raise OutputError(msg) from None
+        return lock
 
     @property
     def inputs(self) -> Path:
@@ -118,8 +133,9 @@ class RunDir:
 
     def discard(self) -> None:
         """Remove what was written; keeps a published run."""
-        self._events.close()
-        self._commands.close()
+        for stream in (self._events, self._commands):
+            with suppress(OSError):  # on a full disk the last lines cannot be written, and need not be
+                stream.close()
         shutil.rmtree(self.work, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -130,6 +146,8 @@ class RunDir:
     ) -> None:
         if self.work.exists():
             self.discard()
+        Path(self._lock.name).unlink(missing_ok=True)
+        self._lock.close()
 
 
 def read_manifest(run: Path) -> dict[str, Any]:

@@ -17,12 +17,14 @@ WHERE = "demand.background.flows"
 _Trip = tuple[float, int, int, str, str, str]
 
 
-def background(scenario: Scenario, model: Background, places: Places, seeds: SeedSequence) -> list[BackgroundTrip]:
+def background(
+    scenario: Scenario, model: Background, places: Places, seeds: SeedSequence
+) -> list[BackgroundTrip]:
     """Return the trips of all flows through the whole run, drain included, with Poisson headways.
 
-    The roads are not empty at `begin_s`: a vehicle that would have left its gateway earlier appears at the first
-    edge of its free-flow way that it reaches after `begin_s`, at that moment. So headways stay Poisson, nothing
-    piles up in the first second, and no time before `begin_s` has to be simulated.
+    The roads are not empty at `begin_s`: a vehicle that would have left its gateway earlier appears at the
+    first edge of its free-flow way that it reaches after `begin_s`, at that moment. So headways stay Poisson,
+    nothing piles up in the first second, and no time before `begin_s` has to be simulated.
     """
     trips: list[_Trip] = []
     for number, streams in enumerate(seeds.spawn(len(model.flows))):
@@ -54,7 +56,14 @@ def _flow(
     first = np.searchsorted(at_edge_s, scenario.time.begin_s - gateway_s)
     ids = [places.graph.ids[edge] for edge in path]
     return [
-        (float(np.floor(left_s + at_edge_s[edge])), 2 * number + back, row, "truck" if truck else "car", ids[edge], ids[-1])
+        (
+            float(np.floor(left_s + at_edge_s[edge])),
+            2 * number + back,
+            row,
+            "truck" if truck else "car",
+            ids[edge],
+            ids[-1],
+        )
         for row, (left_s, edge, truck) in enumerate(zip(gateway_s, first, trucks, strict=True))
         if edge < len(path)
     ]

@@ -21,7 +21,7 @@ ATTRIBUTES = ("site", "home", "point", "arrival", "mode", "shift")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _People:
-    """All commuters of the document, one row a person; `leave_s` is the wish to travel or the car's departure."""
+    """All commuters of the document, one row a person; `leave_s` is the wish to travel or the car's start."""
 
     site: Integers
     home: Integers
@@ -33,11 +33,13 @@ class _People:
     leave_s: Floats
 
 
-def commuters(scenario: Scenario, model: Commuters, places: Places, seeds: SeedSequence) -> tuple[list[Rider], list[Car]]:
+def commuters(
+    scenario: Scenario, model: Commuters, places: Places, seeds: SeedSequence
+) -> tuple[list[Rider], list[Car]]:
     """Return those who ride and those who drive, among the people who leave home in [begin_s, end_s).
 
-    Every attribute of a person comes from a stream of its own: another rider share, arrival law or budget leaves
-    site, home and everything else of person i as they were, and a larger count adds people to the same ones.
+    Every attribute of a person comes from a stream of its own: another rider share, arrival law or budget
+    leaves site, home and all else of person i as they were, and a larger count adds people to the same ones.
     """
     people = _draw(model, places, seeds)
     present = (people.leave_s >= scenario.time.begin_s) & (people.leave_s < scenario.time.end_s)
@@ -106,7 +108,7 @@ def _shifts_of(site: str, shifts: Sequence[Shift]) -> list[Shift]:
         found = [shift for shift in shifts if wanted in shift.sites and shift.share > 0]
         if found:
             return found
-    msg = f"{WHERE}.shifts: no shift with a share for site {site!r}; allowed is to name it or to add one for [\"*\"]"
+    msg = f'{WHERE}.shifts: no shift with a share for site {site!r}; allowed is to name it or to add ["*"]'
     raise ScenarioError(msg)
 
 

@@ -21,8 +21,9 @@ def named_streams(seeds: SeedSequence, names: Sequence[str]) -> dict[str, SeedSe
 def pick(uniforms: Floats, weights: Floats) -> Integers:
     """Return for each number in [0, 1) an index drawn in proportion to `weights` (>= 0, not all 0)."""
     edges = np.cumsum(weights)
-    found = np.searchsorted(edges, uniforms * edges[-1], side="right")
-    return np.minimum(found, np.flatnonzero(weights)[-1]).astype(np.int64)
+    found: Integers = np.searchsorted(edges, uniforms * edges[-1], side="right").astype(np.int64)
+    last: int = int(np.flatnonzero(weights)[-1])
+    return np.minimum(found, last, dtype=np.int64)
 
 
 def truncated_normal(uniforms: Floats, *, mean: float, sd: float, low: float, high: float) -> Floats:
@@ -37,8 +38,8 @@ def poisson_times(
 ) -> Floats:
     """Return the times in [begin_s, end_s) of a Poisson process whose rate follows a profile over the day.
 
-    Exponential headways of rate 1 are stretched by the inverse of the summed rate (time change), so that another
-    rate or profile moves the same vehicles and does not draw new ones.
+    Exponential headways of rate 1 are stretched by the inverse of the summed rate (time change), so that
+    another rate or profile moves the same vehicles and does not draw new ones.
 
     Parameters
     ----------

@@ -22,18 +22,18 @@ STREAMS = ("commuters", "rail", "background", "uniform")
 def generate(scenario: Scenario, network: Network, graph: EdgeGraph) -> Population:
     """Draw everybody who moves in a run.
 
-    Only people whose wish to travel or departure lies in [begin_s, end_s) belong to the run; background traffic
-    goes on to the end of the drain. Without a shuttle controller there are no riders, and cars and background
-    traffic are the same: the reference for the effect of a service on others.
+    Only people whose wish to travel or departure lies in [begin_s, end_s) belong to the run; background
+    traffic goes on to the end of the drain. Without a shuttle controller there are no riders, and cars and
+    background traffic are the same: the reference for the effect of a service on others.
 
     Raises
     ------
     ScenarioError
-        A site, junction or gateway is unknown, not open yet or cannot be reached; the message names the path in
-        the document, what was found and what is allowed.
+        A site, junction or gateway is unknown, not open yet or cannot be reached; the message names the path
+        in the document, what was found and what is allowed.
     """
     streams = named_streams(SeedSequence(scenario.seeds.demand), STREAMS)
-    places, demand = Places.of(scenario, network, graph), scenario.demand
+    places, demand = Places.of(network, graph), scenario.demand
     riders: list[Rider] = []
     cars: list[Car] = []
     trips: list[BackgroundTrip] = []

@@ -1,4 +1,4 @@
-"""The places of a scenario on its network: names to edges, errors that name the document's path, drives between."""
+"""The places of a scenario on its network: names to edges, and the free-flow drives between them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from sim.demand.draws import Floats, Integers
 from sim.errors import NetworkError, NotFoundError, ScenarioError
 from sim.network.catalog import Network, SitePlace, network_folder
 from sim.network.graph import EdgeGraph
-from sim.network.parking import parking_areas
 from sim.network.tables import read_tables
-from sim.scenario import Scenario
 
 KERB_MARGIN_M = 15.0
-"""Nobody is picked up nearer to an edge's end: a shuttle must stand wholly on the edge and be able to brake."""
+"""Nobody is picked up nearer to an edge's end: a shuttle must stand wholly on it and be able to brake."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +44,8 @@ class Places:
     drivable: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, scenario: Scenario, network: Network, graph: EdgeGraph) -> Self:
-        """Prepare a network."""
+    def of(cls, network: Network, graph: EdgeGraph) -> Self:
+        """Find what can be driven in a network, and the free-flow ways."""
         drivable = graph.reachable("taxi") & graph.reachable("passenger")
         return cls(network, graph, graph.matrix(graph.time_s, "taxi"), drivable)
 
@@ -58,8 +56,8 @@ class Places:
             raise ScenarioError(self._absent_site(name, where))
         if not self.drivable[self.graph.position(site.edge)]:
             msg = (
-                f"{where}: site {name!r} cannot be reached: its entrance edge {site.edge} is not among the edges "
-                f"that taxis and cars can reach from one another"
+                f"{where}: site {name!r} cannot be reached: its entrance edge {site.edge} is not among "
+                f"those that taxis and cars can reach from one another"
             )
             raise ScenarioError(msg)
         return site
@@ -81,18 +79,20 @@ class Places:
         return np.array([count for _, count in staff], dtype=np.float64)
 
     def roads_around(self, junctions: Sequence[str], radius_m: float, where: str) -> Integers:
-        """Return the edges where people can walk and be fetched, whose middle lies near one of the junctions."""
+        """Return the edges to walk on and be fetched from, whose middle lies near one of the junctions."""
         for name in junctions:
             require(name, self.network.junctions, where=f"{where}.junctions", kind="junction")
-        centres = np.array([(self.network.junctions[name].x, self.network.junctions[name].y) for name in junctions])
+        centres = np.array(
+            [(self.network.junctions[name].x, self.network.junctions[name].y) for name in junctions]
+        )
         middles = np.array([_middle(shape) for shape in self.graph.shapes])
         gaps = np.hypot(*(middles[:, np.newaxis, :] - centres[np.newaxis, :, :]).transpose(2, 0, 1))
         nearest_m = np.where(self.kerbside() & self.graph.permits["pedestrian"], gaps.min(axis=1), np.inf)
         found = np.flatnonzero(nearest_m <= radius_m)
         if not found.size:
             msg = (
-                f"{where}: no road that can be walked and driven has its middle within radius_m = {radius_m:g} of "
-                f"{', '.join(junctions)}; the nearest lies {nearest_m.min():.0f} m away: allowed is a larger radius_m"
+                f"{where}: no road to walk and drive on has its middle within radius_m = {radius_m:g} "
+                f"of {', '.join(junctions)}; allowed is {np.ceil(nearest_m.min()):g} or more"
             )
             raise ScenarioError(msg)
         return found
@@ -134,14 +134,14 @@ class Places:
         return metres
 
     def _between_m(self, start: int, end: int) -> float:
-        ids = self.graph.ids
+        """Return the metres from the end of an edge to the start of another; the way round where they are one."""
+        graph = self.graph
         if start == end:
-            followers = self.graph.turn_to[(self.graph.turn_from == start) & self.graph.turn_permits["taxi"]]
-            ways = self.graph.time_s[followers] + self.leg_s[followers, end]
-            follower = int(followers[ways.argmin()])
-            return 0.0 if follower == end else float(self.graph.travel_m[follower]) + self._between_m(follower, end)
-        path = self.graph.shortest_path(ids[start], ids[end], vclass="taxi")[1:-1]
-        return float(sum(self.graph.travel_m[self.graph.position(edge)] for edge in path))
+            onward = graph.turn_to[(graph.turn_from == start) & graph.turn_permits["taxi"]]
+            start = int(onward[(graph.time_s[onward] + self.leg_s[onward, end]).argmin()])
+            return float(graph.travel_m[start]) + self._between_m(start, end) if start != end else 0.0
+        path = graph.shortest_path(graph.ids[start], graph.ids[end], vclass="taxi")
+        return float(sum(graph.travel_m[graph.position(edge)] for edge in path[1:-1]))
 
     def _absent_site(self, name: str, where: str) -> str:
         opens = self._planned_sites().get(name)
@@ -156,21 +156,15 @@ class Places:
             survey = read_tables(network_folder(self.network.name) / "tables").sites
         except (NotFoundError, NetworkError):
             return {}
-        return {key: site.opens for key, site in survey.items() if site.opens and key not in self.network.sites}
+        return {
+            key: site.opens for key, site in survey.items() if site.opens and key not in self.network.sites
+        }
 
 
 def require(name: str, allowed: Collection[str], *, where: str, kind: str) -> None:
     """Raise a `ScenarioError` that lists what is allowed unless the name is known."""
     if name not in allowed:
         msg = f"{where}: unknown {kind} {name!r}; allowed are {', '.join(sorted(allowed))}"
-        raise ScenarioError(msg)
-
-
-def _check_depot(name: str, network: Network, graph: EdgeGraph, drivable: NDArray[np.bool_]) -> None:
-    areas = parking_areas(network)
-    require(name, areas, where="fleet.depot", kind="depot")
-    if not drivable[graph.position(areas[name].edge)]:
-        msg = f"fleet.depot: depot {name!r} on edge {areas[name].edge} cannot be reached by taxis and cars"
         raise ScenarioError(msg)
 
 

@@ -15,7 +15,9 @@ WHERE = "demand.uniform"
 ROUNDS = 200
 
 
-def uniform_riders(scenario: Scenario, model: UniformRequests, places: Places, seeds: SeedSequence) -> list[Rider]:
+def uniform_riders(
+    scenario: Scenario, model: UniformRequests, places: Places, seeds: SeedSequence
+) -> list[Rider]:
     """Return `per_h` requests an hour between any two kerbs whose direct drive is long enough."""
     streams = {name: default_rng(child) for name, child in named_streams(seeds, ("time", "place")).items()}
     span_s = scenario.time.end_s - scenario.time.begin_s
@@ -53,20 +55,23 @@ def _rides(
     rng: Generator, model: UniformRequests, places: Places, edges: Integers, count: int
 ) -> tuple[Points, Points, Floats]:
     """Draw both ends of each ride again until it is long enough."""
-    ends = places.along(edges, rng.random(2 * count))
-    origins, destinations = ends.take(np.arange(count)), ends.take(np.arange(count, 2 * count))
+    origins, destinations = _ends(rng, places, edges, count)
     direct_m = places.direct_m(origins, destinations)
     for _ in range(ROUNDS):
-        short = np.flatnonzero(direct_m < model.min_distance_m)
-        if not short.size:
+        again = np.flatnonzero(direct_m < model.min_distance_m)
+        if not again.size:
             return origins, destinations, direct_m
-        ends = places.along(edges, rng.random(2 * short.size))
-        head, tail = ends.take(np.arange(short.size)), ends.take(np.arange(short.size, 2 * short.size))
-        origins.edge[short], origins.pos_m[short] = head.edge, head.pos_m
-        destinations.edge[short], destinations.pos_m[short] = tail.edge, tail.pos_m
-        direct_m[short] = places.direct_m(head, tail)
+        head, tail = _ends(rng, places, edges, again.size)
+        origins.edge[again], origins.pos_m[again] = head.edge, head.pos_m
+        destinations.edge[again], destinations.pos_m[again] = tail.edge, tail.pos_m
+        direct_m[again] = places.direct_m(head, tail)
     msg = (
-        f"{WHERE}.min_distance_m: found {model.min_distance_m:g}, but after {ROUNDS} draws {short.size} rides are still "
-        f"shorter; allowed is less than what the network's size gives"
+        f"{WHERE}.min_distance_m: found {model.min_distance_m:g}, but after {ROUNDS} draws some rides are "
+        f"still shorter; the network allows about {direct_m.max():.0f} m at most"
     )
     raise ScenarioError(msg)
+
+
+def _ends(rng: Generator, places: Places, edges: Integers, count: int) -> tuple[Points, Points]:
+    drawn = places.along(edges, rng.random(2 * count))
+    return drawn.take(np.arange(count)), drawn.take(np.arange(count, 2 * count))

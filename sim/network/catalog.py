@@ -114,7 +114,8 @@ class Network:
 
 def network_names() -> list[str]:
     """Return the names of the networks in the home's `networks/`, sorted."""
-    return sorted(folder.name for folder in (home() / "networks").iterdir() if (folder / "tables").is_dir())
+    folders = (home() / "networks").iterdir()
+    return sorted(folder.name for folder in folders if (folder / "tables").is_dir() or (folder / "built").is_dir())
 
 
 def network_folder(name: str) -> Path:

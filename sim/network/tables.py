@@ -11,6 +11,7 @@ from typing import TypeVar
 from sim.errors import NetworkError
 
 STATUSES = ("confirmed", "likely", "schematic", "assumed", "planned")
+PLANNED = "planned"
 BASE_YEAR = 2026
 """What opens later stays in the tables and out of the base network, its sites and its demand."""
 
@@ -121,6 +122,17 @@ class Gateway:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalTurn:
+    """One lane's movement at a signal: from lane to lane of two edges; without `signal` it only gives way."""
+
+    start: str
+    end: str
+    start_lane: int
+    end_lane: int
+    signal: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """Everything in a network's `tables/`, planned rows included."""
 
@@ -132,10 +144,11 @@ class Tables:
     sites: dict[str, Site]
     site_anchors: dict[str, SiteAnchor]
     gateways: dict[str, Gateway]
+    signal_turns: tuple[SignalTurn, ...]
 
     def base(self) -> Tables:
         """Return the tables of the base year: nothing planned, nothing that opens later."""
-        roads = {key: road for key, road in self.roads.items() if road.status != "planned"}
+        roads = {key: road for key, road in self.roads.items() if road.status != PLANNED}
         used = {node for road in roads.values() for node in (road.start, road.end)}
         return replace(
             self,
@@ -144,7 +157,7 @@ class Tables:
             sites={
                 key: site
                 for key, site in self.sites.items()
-                if site.status != "planned" and (site.opens is None or site.opens <= BASE_YEAR)
+                if site.status != PLANNED and (site.opens is None or site.opens <= BASE_YEAR)
             },
         )
 
@@ -266,6 +279,9 @@ def read_tables(folder: Path) -> Tables:
             )
             for row in _read(folder / "gateways.csv", ("node", "name_en", "name_ko", "roads", "status", "basis"))
         },
+        signal_turns=tuple(
+            _signal_turn(row, roads) for row in _read(folder / "signal_turns.csv", TURN_COLUMNS)
+        ),
     )
 
 
@@ -278,6 +294,7 @@ SITE_COLUMNS = (
     *("id", "name_ko", "name_en", "kind", "lon", "lat", "node", "area_m2", "staff", "shift", "opens"),
     *("status", "position_status", "basis"),
 )
+TURN_COLUMNS = ("from", "to", "from_lane", "to_lane", "signal", "status", "reason")
 
 
 _Item = TypeVar("_Item", Junction, Road, StopPlace, Site)
@@ -347,6 +364,20 @@ def _overridden(road: Road, row: _Row) -> Road:
     if column == "speed_kmh":
         return replace(road, speed_kmh=row.number("value", 5, 120))
     return replace(road, lanes=row.whole("value", 1, 6))
+
+
+def _signal_turn(row: _Row, roads: dict[str, Road]) -> SignalTurn:
+    edges = {f"{road}{direction}": roads[road] for road in roads for direction in "+-"}
+    start, end = row.choice("from", edges), row.choice("to", edges)
+    row.choice("status", STATUSES)
+    row.text("reason")
+    return SignalTurn(
+        start=start,
+        end=end,
+        start_lane=row.whole("from_lane", 0, edges[start].lanes - 1),
+        end_lane=row.whole("to_lane", 0, edges[end].lanes - 1),
+        signal=row.choice("signal", ("yes", "no")) == "yes",
+    )
 
 
 def _stop_place(row: _Row, anchors: Collection[str]) -> StopPlace:

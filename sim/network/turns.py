@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from sim.network.tables import LonLat, Road, Tables
+from sim.network.tables import LonLat, Road, SignalTurn, Tables
 
 THROUGH_DEG = 45.0
 """A movement that bends less is a through movement."""
@@ -14,6 +14,8 @@ REVERSAL_DEG = 150.0
 """Arms that meet more sharply than this are no turn a driver makes; the U-turn on the own road stays."""
 MEASURE_M = 40.0
 """An arm's bearing is taken this far from the junction: nearer points are drawn too coarsely."""
+JUNCTION_RADIUS_M = 20.0
+"""Bends of a road this near to its junctions lie within them."""
 METRES_PER_DEGREE = 111_195.0
 
 
@@ -36,9 +38,6 @@ def road_points(road: Road, tables: Tables) -> tuple[LonLat, ...]:
     start, end = tables.junctions[road.start].lonlat, tables.junctions[road.end].lonlat
     bends = [p for p in road.via if min(distance_m(p, start), distance_m(p, end)) > JUNCTION_RADIUS_M]
     return (start, *bends, end)
-
-
-JUNCTION_RADIUS_M = 20.0
 
 
 def distance_m(a: LonLat, b: LonLat) -> float:
@@ -68,26 +67,49 @@ def connect(root: ET.Element, junction: str, tables: Tables) -> None:
     """Add the connections of a signalled junction to a `connections` document.
 
     Right turns run outside the signal, giving way, as the law allows in Korea; on approaches of three lanes the
-    leftmost lane is for left turns and U-turns alone where there is a left turn.
+    leftmost lane is for left turns and U-turns alone where there is a left turn. A movement that the table
+    `signal_turns` names runs as it says instead.
     """
     all_arms = arms(junction, tables)
     for inbound in all_arms:
-        through = _through(inbound, all_arms)
-        others = [arm for arm in all_arms if arm is not inbound and arm is not through]
-        others = [arm for arm in others if abs(bend_deg(inbound, arm)) < REVERSAL_DEG]
-        lefts = [arm for arm in others if bend_deg(inbound, arm) < 0]
-        lanes = inbound.road.lanes
-        if through is not None:
-            kept = lanes - 1 if lefts and lanes >= 3 else lanes
-            for lane in range(min(kept, through.road.lanes)):
-                _add(root, inbound, through, lane, lane)
-        for arm in others:
-            turns_left = arm in lefts
-            sharp = not turns_left and bend_deg(inbound, arm) > THROUGH_DEG
-            pairs = _left_lanes(inbound, arm, through, rights=len(others) > len(lefts)) if turns_left else [(0, 0)]
-            for start, end in pairs:
-                _add(root, inbound, arm, start, end, uncontrolled=sharp)
-        _add(root, inbound, inbound, lanes - 1, lanes - 1)
+        for outbound, turns in _movements(inbound, all_arms):
+            named = [t for t in tables.signal_turns if (t.start, t.end) == (inbound.inbound, outbound.outbound)]
+            for turn in named or turns:
+                ET.SubElement(
+                    root,
+                    "connection",
+                    {
+                        "from": turn.start,
+                        "to": turn.end,
+                        "fromLane": str(turn.start_lane),
+                        "toLane": str(turn.end_lane),
+                        "uncontrolled": "false" if turn.signal else "true",
+                    },
+                )
+
+
+def _movements(inbound: Arm, all_arms: list[Arm]) -> list[tuple[Arm, list[SignalTurn]]]:
+    """Return where an approach leads, with the lanes: through, the turns, the U-turn."""
+    lanes = inbound.road.lanes
+    through = _through(inbound, all_arms)
+    others = [a for a in all_arms if a not in (inbound, through) and abs(bend_deg(inbound, a)) < REVERSAL_DEG]
+    lefts = [arm for arm in others if bend_deg(inbound, arm) < 0]
+    found = []
+    if through is not None:
+        kept = lanes - 1 if lefts and lanes >= 3 else lanes
+        pairs = [(lane, lane) for lane in range(min(kept, through.road.lanes))]
+        found.append((through, _turns(inbound, through, pairs, signal=True)))
+    for arm in others:
+        if arm in lefts:
+            pairs = _left_lanes(inbound, arm, through, rights=len(others) > len(lefts))
+        else:
+            pairs = [(0, 0)]
+        found.append((arm, _turns(inbound, arm, pairs, signal=bend_deg(inbound, arm) <= THROUGH_DEG)))
+    return [*found, (inbound, _turns(inbound, inbound, [(lanes - 1, lanes - 1)], signal=True))]
+
+
+def _turns(inbound: Arm, outbound: Arm, pairs: list[tuple[int, int]], *, signal: bool) -> list[SignalTurn]:
+    return [SignalTurn(inbound.inbound, outbound.outbound, start, end, signal) for start, end in pairs]
 
 
 def _left_lanes(inbound: Arm, outbound: Arm, through: Arm | None, *, rights: bool) -> list[tuple[int, int]]:
@@ -104,15 +126,6 @@ def _through(inbound: Arm, all_arms: list[Arm]) -> Arm | None:
     """Return the arm that goes on from another: the widest of those straight ahead, then the straightest."""
     ahead = [a for a in all_arms if a is not inbound and abs(bend_deg(inbound, a)) < THROUGH_DEG]
     return min(ahead, key=lambda a: (-a.road.lanes, abs(bend_deg(inbound, a))), default=None)
-
-
-def _add(
-    root: ET.Element, inbound: Arm, outbound: Arm, start: int, end: int, *, uncontrolled: bool = False
-) -> None:
-    cells = {"from": inbound.inbound, "to": outbound.outbound, "fromLane": str(start), "toLane": str(end)}
-    if uncontrolled:
-        cells["uncontrolled"] = "true"
-    ET.SubElement(root, "connection", cells)
 
 
 def _bearing(points: tuple[LonLat, ...]) -> float:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MultipleLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from sim import events as ev
@@ -34,7 +34,7 @@ def svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-# --- waits and journeys ----------------------------------------------------------------------------------------
+# --- waits and journeys -------------------------------------------------------------------------------------
 
 
 def travel_times(runs: Sequence[ServiceRun]) -> Figure:
@@ -59,15 +59,17 @@ def _cumulate(axes: Axes, runs: Sequence[ServiceRun], times_s: Callable[[Service
         label = f"{run.label}: {len(minutes)} of {riders} served"
         share = np.arange(len(minutes) + 1) / max(riders, 1)
         axes.step(
-            [0, *minutes, limit], [0, *share[1:], share[-1]], where="post", color=run.colour, linestyle=run.dashes,
-            linewidth=1.8, label=label,
+            [0, *minutes, limit], [0, *share[1:], share[-1]], where="post", color=run.colour, label=label,
+            linestyle=run.dashes, linewidth=1.8,
         )  # fmt: skip
         if len(minutes) < riders:
-            axes.plot(limit, share[-1], marker="x", color=run.colour, markersize=7, markeredgewidth=2, clip_on=False)
+            axes.plot(
+                limit, share[-1], marker="x", color=run.colour, markersize=7, markeredgewidth=2, clip_on=False
+            )
     axes.set(xlim=(0, limit), ylim=(0, 1.02))
 
 
-# --- fleet -----------------------------------------------------------------------------------------------------
+# --- fleet --------------------------------------------------------------------------------------------------
 
 
 def fleet_use(runs: Sequence[ServiceRun]) -> Figure:
@@ -85,6 +87,7 @@ def fleet_use(runs: Sequence[ServiceRun]) -> Figure:
     grid[1, 0].set_ylabel("riders on board")
     for axes in grid[:, 0]:
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     _legend_of_states(figure, runs[0].colour)
     return figure
 
@@ -92,8 +95,8 @@ def fleet_use(runs: Sequence[ServiceRun]) -> Figure:
 def fleet_states(run: ServiceRun) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the middle of each interval in hours, the vehicles by state, and the riders on board.
 
-    The states are: with riders and not at a stop; at a stop; nobody on board. Shapes (times,), (3, times), (times,);
-    values are means over the interval.
+    The states are: with riders and not at a stop; at a stop; nobody on board. Shapes (times,), (3, times),
+    (times,); values are means over the interval.
     """
     begin_s, end_s = float(run.scenario.time.begin_s), _end_s(run)
     bins = max(1, int(np.ceil((end_s - begin_s) / _BIN_S)))
@@ -110,7 +113,7 @@ def fleet_states(run: ServiceRun) -> tuple[NDArray[np.float64], NDArray[np.float
     for journey in run.journeys:
         for number, pickup in enumerate(journey.pickups):
             until_s = journey.dropoffs[number].time_s if number < len(journey.dropoffs) else end_s
-            load[place[pickup.vehicle_id], _span(moments, pickup.time_s, until_s)] += journey.request.size
+            load[place[pickup.vehicle_id]][_span(moments, pickup.time_s, until_s)] += journey.request.size
     counts = [duty & (load > 0) & ~stopped, duty & stopped, duty & (load == 0) & ~stopped]
     states = np.array([_means(state.sum(axis=0), bins) for state in counts])
     return (begin_s + _BIN_S * (np.arange(bins) + 0.5)) / 3600, states, _means(load.sum(axis=0), bins)
@@ -124,17 +127,19 @@ def _end_s(run: ServiceRun) -> float:
     return max((one.time_s for one in run.events), default=float(run.scenario.time.end_s))
 
 
-def _span(moments: NDArray[np.float64], start_s: float, end_s: float) -> slice:
+def _span(moments: NDArray[np.floating], start_s: float, end_s: float) -> slice:
     first, last = np.searchsorted(moments, (start_s, end_s))
     return slice(int(first), int(last))
 
 
-def _means(series: NDArray[np.int64], bins: int) -> NDArray[np.float64]:
+def _means(series: NDArray[np.integer], bins: int) -> NDArray[np.float64]:
     return np.asarray(series.reshape(bins, -1).mean(axis=1))
 
 
 def _clock_axis(axes: Axes, run: ServiceRun) -> None:
-    axes.xaxis.set_major_locator(MultipleLocator(1 if _end_s(run) - run.scenario.time.begin_s > 5400 else 1 / 6))
+    axes.xaxis.set_major_locator(
+        MultipleLocator(1 if _end_s(run) - run.scenario.time.begin_s > 5400 else 1 / 6)
+    )
     axes.xaxis.set_major_formatter(FuncFormatter(lambda hour, _: format_clock(round(hour * 3600))[:5]))
     axes.set_xlabel("time of day")
 
@@ -148,28 +153,38 @@ def _legend_of_states(figure: Figure, colour: str) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
-# --- arrivals --------------------------------------------------------------------------------------------------
+# --- arrivals -----------------------------------------------------------------------------------------------
 
 
 def arrivals(runs: Sequence[ServiceRun]) -> Figure:
     """Plot when workers reach their site against the start of their shift, one column a run."""
-    figure = Figure(figsize=(WIDTH_IN, 3.1), layout="constrained")
+    figure = Figure(figsize=(WIDTH_IN, 3.4), layout="constrained")
     row = figure.subplots(1, len(runs), sharex=True, sharey=True, squeeze=False)[0]
     for run, axes in zip(runs, row, strict=True):
         _margins(axes, run)
     row[0].set_ylabel("share of the workers")
     row[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     row[0].set_ylim(bottom=0)
-    row[0].legend(loc="upper left", fontsize=8)
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
 def _margins(axes: Axes, run: ServiceRun) -> None:
-    workers = [(one.arrived_s, start_s) for one in run.journeys if (start_s := one.request.shift_start_s) is not None]
+    workers = [
+        (one.arrived_s, start_s) for one in run.journeys if (start_s := one.request.shift_start_s) is not None
+    ]
     margins_s = [arrived_s - start_s for arrived_s, start_s in workers if arrived_s is not None]
     shares = _shares(margins_s, len(workers))
     late = _EDGES_MIN[:-1] >= 0
-    axes.bar(_EDGES_MIN[:-1][~late], shares[~late], width=5, align="edge", color=run.colour, edgecolor="white", label="riders in time")
+    axes.bar(
+        _EDGES_MIN[:-1][~late],
+        shares[~late],
+        width=5,
+        align="edge",
+        color=run.colour,
+        edgecolor="white",
+        label="riders in time",
+    )
     axes.bar(
         _EDGES_MIN[:-1][late], shares[late], width=5, align="edge", facecolor=to_rgba(run.colour, 0.35),
         edgecolor=run.colour, hatch="///", linewidth=0, label="riders late",
@@ -177,11 +192,15 @@ def _margins(axes: Axes, run: ServiceRun) -> None:
     cars = [one.time_s - one.shift_start_s for one in _of(run, ev.CarArrived)]
     if cars:
         everyone = len(cars) + len(_of(run, ev.CarUnfinished))
-        axes.stairs(_shares(cars, everyone), _EDGES_MIN, color="#3a4048", linewidth=1, label="commuters by car")
+        axes.stairs(
+            _shares(cars, everyone), _EDGES_MIN, color="#3a4048", linewidth=1, label="commuters by car"
+        )
     axes.axvline(0, color="#1f2328", linewidth=1)
     axes.set_title(run.label)
     axes.xaxis.set_major_locator(MultipleLocator(30))
-    axes.set_xlabel(f"minutes after the shift starts\n{len(workers) - len(margins_s)} of {len(workers)} never arrive")
+    axes.set_xlabel(
+        f"minutes after the shift starts\n{len(workers) - len(margins_s)} of {len(workers)} never arrive"
+    )
 
 
 def _shares(margins_s: Sequence[float], everyone: int) -> NDArray[np.float64]:

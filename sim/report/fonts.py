@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from fontTools.subset import Options, Subsetter
@@ -19,7 +18,10 @@ from matplotlib import font_manager
 from sim.errors import SetupError
 
 FAMILY = "NanumGothic"
-FALLBACK = "DejaVu Sans"  # comes with matplotlib; has the minus sign and the check mark that NanumGothic lacks
+FALLBACK = (
+    "DejaVu Sans"  # comes with matplotlib; has the minus sign and the check mark that NanumGothic lacks
+)
+_SOURCE_TABLES = ["TSI0", "TSI1", "TSI2", "TSI3", "TSI5", "FFTM"]  # of the fonts' makers, no use to a browser
 PAGE_FAMILY = "Report Sans"
 _WEIGHTS = {400: "NanumGothic.ttf", 700: "NanumGothicBold.ttf"}
 _DEJAVU = {400: "DejaVuSans.ttf", 700: "DejaVuSans-Bold.ttf"}
@@ -27,7 +29,9 @@ _DEJAVU = {400: "DejaVuSans.ttf", 700: "DejaVuSans-Bold.ttf"}
 
 @cache
 def hangul_font(weight: int) -> Path:
-    """Return the file of NanumGothic, 400 or 700; its package is found but not imported, as that changes pyplot.
+    """Return the file of NanumGothic, 400 or 700.
+
+    Its package is found but not imported, as the import changes pyplot for everybody.
 
     Raises
     ------
@@ -36,16 +40,16 @@ def hangul_font(weight: int) -> Path:
     """
     package = importlib.util.find_spec("koreanize_matplotlib")
     if package is None or package.origin is None:
-        msg = "the font NanumGothic is missing; the package koreanize-matplotlib brings it: pip install koreanize-matplotlib"
+        msg = "the font NanumGothic is missing: pip install koreanize-matplotlib"
         raise SetupError(msg)
     return Path(package.origin).parent / "fonts" / _WEIGHTS[weight]
 
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Draw figures in the report's style: text as paths, so that no font is asked for, and the same bytes each time."""
+    """Draw in the report's style: text as paths, so that no font is asked for; the same bytes each time."""
     _register()
-    style: dict[str, Any] = {
+    with mpl.rc_context({
         "font.family": [FAMILY, FALLBACK],
         "font.size": 9,
         "axes.titlesize": 10,
@@ -57,32 +61,41 @@ def figure_style() -> Iterator[None]:
         "axes.labelcolor": "#3a4048",
         "axes.grid": True,
         "axes.axisbelow": True,
-        "axes.unicode_minus": False,
+        "axes.unicode_minus": True,
         "grid.color": "#e4e7eb",
         "grid.linewidth": 0.7,
         "xtick.color": "#5a626c",
         "ytick.color": "#5a626c",
         "legend.frameon": False,
         "hatch.linewidth": 0.6,
+        "text.parse_math": False,  # names are names, whatever signs they hold
         "svg.fonttype": "path",
         "svg.hashsalt": "report",
-    }
-    with mpl.rc_context(style):
+    }):  # fmt: skip
         yield
 
 
 @cache
 def _register() -> None:
-    for weight in _WEIGHTS:
-        font_manager.fontManager.addfont(hangul_font(weight))
+    # by hand, as matplotlib takes the bold face for a weight of 600 and then complains that it finds no 700
+    font_manager.fontManager.ttflist += [
+        font_manager.FontEntry(
+            fname=str(hangul_font(weight)), name=FAMILY, style="normal", variant="normal", weight=weight,
+            stretch="normal", size="scalable",
+        )
+        for weight in _WEIGHTS
+    ]  # fmt: skip
 
 
 def page_css(text: str) -> str:
-    """Return `@font-face` rules with just the glyphs of `text`; a glyph that no font has is left to the reader's machine."""
+    """Return `@font-face` rules with just the glyphs of `text`; what no font has is left to the reader's machine."""
     asked = {ord(letter) for letter in text if letter.isprintable()} | set(range(0x20, 0x7F))
     rules = []
     for weight, name in _DEJAVU.items():
-        hangul, latin = TTFont(hangul_font(weight)), TTFont(Path(mpl.get_data_path()) / "fonts" / "ttf" / name)
+        hangul, latin = (
+            TTFont(hangul_font(weight)),
+            TTFont(Path(mpl.get_data_path()) / "fonts" / "ttf" / name),
+        )
         covered = asked & hangul.getBestCmap().keys()
         rules.append(_rule(hangul, covered, weight))
         if rest := (asked - covered) & latin.getBestCmap().keys():
@@ -101,9 +114,9 @@ def missing_glyphs(text: str) -> set[str]:
 
 
 def _rule(font: TTFont, codes: set[int], weight: int) -> str:
-    # without `head` recalculated the subset is the same to the byte each time
-    font.recalcTimestamp = False
-    options = Options(flavor="woff", layout_features=[], hinting=False, name_IDs=[], notdef_outline=True)
+    font.recalcTimestamp = False  # else the bytes change with the clock
+    options = Options(layout_features=[], hinting=False, name_IDs=[], notdef_outline=True)
+    options.drop_tables += _SOURCE_TABLES
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=codes)
     subsetter.subset(font)

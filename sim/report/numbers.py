@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 NONE = "–"
+ZERO = "±0"
 _WHOLE = {"requests", "vehicles", "riders", "plans", "collisions", "KRW", "KRW/h"}
 
 
@@ -26,7 +27,7 @@ class Scale:
         if value is None:
             return NONE
         text = f"{self.factor * value:+,.{self.decimals}f}"
-        return "±0" if float(text.replace(",", "")) == 0 else text.replace("-", "−")
+        return ZERO if float(text.replace(",", "")) == 0 else text.replace("-", "−")
 
     def text(self, value: float | None) -> str:
         """Write a value with its unit."""

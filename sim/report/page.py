@@ -12,18 +12,45 @@ import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from sim.compare import ONE_SEED, table
+from sim.compare import ONE_SEED
 from sim.errors import OutputError, SandboxError
 from sim.network.catalog import load_network
 from sim.report import figures, maps, provenance
 from sim.report.fonts import PAGE_FAMILY, figure_style, page_css
+from sim.report.ground import Ground
 from sim.report.runs import ServiceRun, load_runs, one_seed_each
 from sim.report.summary import remarks
 from sim.report.tables import compare_all, kpi_sections, scope_sections
+from sim.report.waits import wait_maps
 from sim.scenario import format_clock
 
 _TEMPLATE = "page.html.j2"
-_SEVERAL_SEEDS = "Services ran with several seeds; each column is one run, and no test of significance is made here."
+_SEVERAL_SEEDS = (
+    "Services ran with several seeds; each column is one run, and no test of significance is made here."
+)
+
+_AREA = (
+    "Roads by how well their course is known (line style) and lanes (width); a stop is one point for all its "
+    "kerbs. Metric coordinates of the network, equal scales."
+)
+_WAITS = (
+    "Each point is where a rider wished to leave from; darker and larger is a longer wait, in the same classes for "
+    "all services. A cross is a rider who was not served."
+)
+_TIMES = (
+    "Share of all riders who have waited, and travelled, no longer than so many minutes; higher and further left "
+    "is better. Riders not served have no time of their own: they are censored at the end of the drain "
+    "({drain_end}), so that their service's curve stays below 100 % by their share and ends in a cross."
+)
+_FLEET = (
+    "Means over two minutes. The events tell when a vehicle stands at a stop and who is on board; whether an empty "
+    "one drives or is parked they do not tell, so both are one band."
+)
+_ARRIVALS = (
+    "Share of the workers who reach their site so many minutes before (left of the line) or after the start of "
+    "their shift, in steps of five minutes; whoever is an hour off or more is counted at the end of the axis. The "
+    "outline is the commuters who drive, in the same run."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +76,8 @@ def write_report(
     out
         The HTML file; its folder is made.
     reference
-        A run of the same scenario without the service: the time that the services cost other traffic is measured
-        against it.
+        A run of the same scenario without the service: the time that the services cost other traffic is
+        measured against it.
 
     Raises
     ------
@@ -86,7 +113,7 @@ def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) 
         "runs": runs,
         "remarks": remarks(runs, comparison),
         "warnings": comparison.warnings,
-        "sections": kpi_sections(table(comparison)),
+        "sections": kpi_sections(comparison),
         "scopes": scope_sections(comparison),
         "pictures": pictures,
         "map_note": map_note,
@@ -96,16 +123,19 @@ def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) 
         "family": PAGE_FAMILY,
     }
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     template = environment.get_template(_TEMPLATE)
     # the text decides which glyphs are embedded, so it is written once without them
     text = re.sub(r"data:[^\"]+", "", template.render(content, font_css=""))
     return template.render(content, font_css=Markup(page_css(text)))  # noqa: S704 (base64 and numbers alone)
 
 
-def _ground(runs: Sequence[ServiceRun]) -> tuple[maps.Ground | None, str]:
+def _ground(runs: Sequence[ServiceRun]) -> tuple[Ground | None, str]:
     """Return the network for the maps, or None and the reason why the page has none."""
     try:
         network = load_network(runs[0].scenario.network)
@@ -113,45 +143,24 @@ def _ground(runs: Sequence[ServiceRun]) -> tuple[maps.Ground | None, str]:
         return None, f"No maps, as the network is not at hand: {error}"
     if any(run.manifest["network"]["sha256"] != network.sha256 for run in runs):
         return None, f"No maps: the network {network.name} has been rebuilt since these runs."
-    return maps.Ground(network, runs[0].scenario), ""
+    return Ground(network, runs[0].scenario), ""
 
 
-def _maps(ground: maps.Ground | None, runs: Sequence[ServiceRun]) -> Iterator[Picture]:
+def _maps(ground: Ground | None, runs: Sequence[ServiceRun]) -> Iterator[Picture]:
     if ground is None:
         return
-    yield _picture(
-        "The area", maps.area_map(ground),
-        "Roads by how well their course is known (line style) and lanes (width); a stop is one point for all its kerbs. "
-        f"Metric coordinates of the network, equal scales. {ground.network.attribution}.",
-    )  # fmt: skip
+    credit = f"{ground.network.attribution}."
+    yield _picture("The area", maps.area_map(ground), f"{_AREA} {credit}")
     if (figure := maps.complex_map(ground)) is not None:
-        yield _picture("The complex", figure, f"Sites of the complex by name; lines and points as above. {ground.network.attribution}.")
-    yield _picture(
-        "Where riders waited long", maps.wait_maps(ground, runs),
-        "Each point is where a rider wished to leave from; darker and larger is a longer wait, on one scale for all services. "
-        f"A cross is a rider who was not served. {ground.network.attribution}.",
-    )  # fmt: skip
+        yield _picture("The complex", figure, f"Sites by name; lines and points as above. {credit}")
+    yield _picture("Where riders waited long", wait_maps(ground, runs), f"{_WAITS} {credit}")
 
 
 def _plots(runs: Sequence[ServiceRun]) -> Iterator[Picture]:
-    drain_end = format_clock(runs[0].horizon_s)[:5]
-    yield _picture(
-        "Waits and journeys", figures.travel_times(runs),
-        "Share of all riders who have waited, and travelled, no longer than so many minutes; higher and further left is better. "
-        f"Riders not served have no time of their own: they are censored at the end of the drain ({drain_end}), so that their "
-        "service's curve stays below 100 % by their share and ends in a cross.",
-    )  # fmt: skip
-    yield _picture(
-        "Fleet use over time", figures.fleet_use(runs),
-        "Means over two minutes. The events tell when a vehicle stands at a stop and who is on board; whether an empty one "
-        "drives or is parked they do not tell, so both are one band.",
-    )  # fmt: skip
-    yield _picture(
-        "Arrivals against the start of the shift", figures.arrivals(runs),
-        "Share of the workers who reach their site so many minutes before (left of the line) or after the start of their shift, "
-        "in steps of five minutes; whoever is an hour off or more is counted at the end of the axis. The outline is the "
-        "commuters who drive, in the same run.",
-    )  # fmt: skip
+    times = _TIMES.format(drain_end=format_clock(runs[0].horizon_s)[:5])
+    yield _picture("Waits and journeys", figures.travel_times(runs), times)
+    yield _picture("Fleet use over time", figures.fleet_use(runs), _FLEET)
+    yield _picture("Arrivals against the start of the shift", figures.arrivals(runs), _ARRIVALS)
 
 
 def _picture(title: str, figure: Figure, caption: str) -> Picture:

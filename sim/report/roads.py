@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class EdgeLine:
-    """One edge: its line, shape (points, 2) in metres, and how well its course is known; `road` joins both directions."""
+    """One edge: its line, shape (points, 2) in metres, and how well that is known; `road` joins both directions."""
 
     road: str
     status: str
@@ -27,11 +27,20 @@ class EdgeLine:
 
     def point(self, pos_m: float) -> tuple[float, float]:
         """Return the coordinates at `pos_m` from the start of the edge."""
-        legs = np.hypot(*np.diff(self.shape, axis=0).T)
-        along = np.concatenate(([0.0], np.cumsum(legs)))
         # the line runs from junction to junction, the edge may be shorter by the junctions' own areas
-        at_m = np.clip(pos_m / self.length_m, 0.0, 1.0) * along[-1]
-        return float(np.interp(at_m, along, self.shape[:, 0])), float(np.interp(at_m, along, self.shape[:, 1]))
+        x, y = self._at(np.array([np.clip(pos_m / self.length_m, 0.0, 1.0)]))[0]
+        return float(x), float(y)
+
+    def every(self, step_m: float) -> NDArray[np.float64]:
+        """Return points along the line, about one each step; shape (points, 2)."""
+        return self._at(np.linspace(0.0, 1.0, max(2, round(self.length_m / step_m))))
+
+    def _at(self, shares: NDArray[np.floating]) -> NDArray[np.float64]:
+        along = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(self.shape, axis=0).T))))
+        at_m = shares * along[-1]
+        return np.column_stack(
+            [np.interp(at_m, along, self.shape[:, 0]), np.interp(at_m, along, self.shape[:, 1])]
+        )
 
 
 def read_edges(net_file: Path) -> dict[str, EdgeLine]:

@@ -101,7 +101,10 @@ def labels_of(manifests: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name runs by their service; where that does not tell them apart, by scenario, by seed, by number."""
     services = [service_name(manifest["scenario"]) for manifest in manifests]
     names = [str(manifest["scenario"]["name"]) for manifest in manifests]
-    seeds = [f"{service}, seed {manifest['seeds']['demand']}" for service, manifest in zip(services, manifests, strict=True)]
+    seeds = [
+        f"{service}, seed {manifest['seeds']['demand']}"
+        for service, manifest in zip(services, manifests, strict=True)
+    ]
     numbers = [f"{service} #{number}" for number, service in enumerate(services, start=1)]
     return next(labels for labels in (services, names, seeds, numbers) if len(set(labels)) == len(labels))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sim.compare import Comparison, Row, compare_runs, table
 from sim.kpi.catalogue import ALL, CARS, CATALOGUE, SCOPES
-from sim.report.numbers import NONE, Scale, scale_of
+from sim.report.numbers import NONE, ZERO, Scale, scale_of
+from sim.report.runs import FINISHED
 
 SCOPE_TITLES = {
     "all": "All riders",
@@ -16,9 +18,16 @@ SCOPE_TITLES = {
     "housing": "Housing districts",
     "villages": "Villages",
     "inside_complex": "Inside the complex",
+    "cars": "Commuters by car",
 }
 _SCOPE_CODES = ("service_rate", "on_time_rate", "wait_s", "total_travel_s")
-_STATS = {"p50": "median", "p90": "90th percentile", "p95": "95th percentile", "max": "longest", "mean": "mean"}
+_STATS = {
+    "p50": "median",
+    "p90": "90th percentile",
+    "p95": "95th percentile",
+    "max": "longest",
+    "mean": "mean",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +66,12 @@ def compare_all(paths: Sequence[Path], *, reference: Path | None) -> Comparison:
     return Comparison(found.runs[:count], found.changes[:count], found.warnings)
 
 
-def kpi_sections(rows: Sequence[Row]) -> list[Section]:
-    """Return the rows under the sections of the catalogue, in its order and theirs."""
+def kpi_sections(comparison: Comparison) -> list[Section]:
+    """Return the headline KPIs under the sections of the catalogue, in its order and theirs."""
     titles = dict.fromkeys(kpi.section for kpi in CATALOGUE.values())
     by_section: dict[str, list[Line]] = {title: [] for title in titles}
-    for row in rows:
-        by_section[CATALOGUE[row.code].section].append(line_of(row))
+    for row in table(comparison):
+        by_section[CATALOGUE[row.code].section].append(_line(row, whole_runs(comparison)))
     return [Section(title, tuple(lines)) for title, lines in by_section.items() if lines]
 
 
@@ -75,50 +84,60 @@ def scope_sections(comparison: Comparison) -> list[Section]:
         rows = table(comparison, keys=[f"{code}@{scope}" for code in _SCOPE_CODES])
         riders = max((n for row in rows for n in row.n if n is not None), default=0)
         if rows:
-            lines = tuple(line_of(row) for row in rows)
+            lines = tuple(_line(row, whole_runs(comparison), scoped=True) for row in rows)
             sections.append(Section(f"{SCOPE_TITLES[scope]} ({riders} riders)", lines))
     return sections
 
 
-def line_of(row: Row) -> Line:
-    """Write one row, all its values on one scale."""
+def _line(row: Row, whole: Collection[int], *, scoped: bool = False) -> Line:
+    """Write one row, all its values on one scale; under a heading of its scope the title leaves that out."""
     scale = scale_of(row.unit, [cell.value for cell in row.cells])
-    best = best_places(row)
+    best = best_places(row, whole)
     cells = tuple(
         Cell(
             value=scale.number(cell.value),
             difference=_difference(scale, cell.difference, cell.relative, is_share=row.unit == "share"),
-            verdict=cell.verdict,
+            verdict=cell.verdict if scale.difference(cell.difference) != ZERO else "same",
             best=place in best,
         )
         for place, cell in enumerate(row.cells)
     )
-    return Line(row.key, title_of(row), scale.unit, CATALOGUE[row.code].definition, cells)
+    title = title_of(dataclasses.replace(row, scope=ALL) if scoped else row)
+    return Line(row.key, title, scale.unit, CATALOGUE[row.code].definition, cells)
 
 
-def best_places(row: Row) -> set[int]:
-    """Return which runs have the best value; none where no direction is better or all are equal."""
-    values = {place: cell.value for place, cell in enumerate(row.cells) if cell.value is not None}
-    if row.better == "neither" or len(set(values.values())) < 2:
+def whole_runs(comparison: Comparison) -> set[int]:
+    """Return which runs came to their end: only these can be best."""
+    return {place for place, run in enumerate(comparison.runs) if run.manifest["status"] == FINISHED}
+
+
+def best_places(row: Row, whole: Collection[int]) -> set[int]:
+    """Return which of the whole runs have the best value as it is written.
+
+    None has where the KPI has no direction, or all are equal.
+    """
+    scale = scale_of(row.unit, [cell.value for cell in row.cells])
+    values = {
+        place: cell.value for place, cell in enumerate(row.cells) if place in whole and cell.value is not None
+    }
+    written = {place: scale.number(value) for place, value in values.items()}
+    if row.better == "neither" or len(set(written.values())) < 2:
         return set()
-    best = max(values.values()) if row.better == "higher" else min(values.values())
-    return {place for place, value in values.items() if value == best}
+    best = (max if row.better == "higher" else min)(values, key=lambda place: values[place])
+    return {place for place, text in written.items() if text == written[best]}
 
 
 def title_of(row: Row) -> str:
     """Return the KPI's title with its stat in words; a mean says so only where other stats exist."""
     kpi = CATALOGUE[row.code]
-    parts = [kpi.title]
-    if kpi.distribution:
-        parts.append(_STATS.get(row.stat, row.stat))
-    if row.scope == CARS:
-        parts.append("commuters by car")
-    return ", ".join(parts)
+    parts = [_STATS.get(row.stat, row.stat)] if kpi.distribution else []
+    parts += [SCOPE_TITLES[row.scope].lower()] if row.scope in SCOPE_TITLES and row.scope != ALL else []
+    return f"{kpi.title} ({', '.join(parts)})" if parts else kpi.title
 
 
 def _difference(scale: Scale, difference: float | None, relative: float | None, *, is_share: bool) -> str:
     text = scale.difference(difference)
-    if text in {NONE, "±0"}:
+    if text in {NONE, ZERO}:
         return text
     if is_share:
         return f"{text} pp"

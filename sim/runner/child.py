@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from sim.errors import SandboxError
@@ -14,7 +16,8 @@ from sim.scenario import validate
 
 def main() -> int:
     """Carry out the order; returns 0 for a published run, 1 for a fault that is told in the last line."""
-    order = json.load(sys.stdin)
+    order = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # SUMO and libraries may print; standard output belongs to the protocol alone
     lines = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -32,6 +35,12 @@ def main() -> int:
         return 1
     lines.write(json.dumps({"finished": finished.document() | {"path": str(finished.path), "wall_s": finished.wall_s}}) + "\n")
     return 0
+
+
+def _end_with_parent() -> None:
+    """Wait until standard input closes, which is when the parent is gone, and end the whole process group."""
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

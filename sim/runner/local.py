@@ -44,12 +44,13 @@ class RunProcess:
             env=os.environ | {"PYTHONHASHSEED": "0"},
             start_new_session=True,
         )
-        stdin, self._stdout = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
+        self._stdin, self._stdout = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
         self._tail: list[str] = []
         self._reader = threading.Thread(target=self._drain, args=(cast("IO[str]", self._process.stderr),), daemon=True)
         self._reader.start()
-        with suppress(BrokenPipeError), stdin:  # a process that dies at once is told by `wait`
-            json.dump(order.document(), stdin)
+        with suppress(BrokenPipeError):  # a process that dies at once is told by `wait`
+            self._stdin.write(json.dumps(order.document()) + "\n")
+            self._stdin.flush()  # and kept open: its end tells the run that this process is gone
 
     @property
     def pid(self) -> int:
@@ -83,6 +84,8 @@ class RunProcess:
         for line in self._stdout:
             yield json.loads(line)
         self._stdout.close()
+        with suppress(BrokenPipeError):
+            self._stdin.close()
 
     def _drain(self, stream: IO[str]) -> None:
         """Keep the last lines of what SUMO and Python complain about, for a process that dies."""

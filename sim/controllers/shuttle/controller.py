@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, RiderPlan, ServiceVehicle
+from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, RiderPlan
+from sim.controllers.fleet import waiting_fleet
 from sim.controllers.shuttle.insertion import CAPACITY, OTHERS, REACH, RIDE, Attempt, best_insertion, insert
 from sim.controllers.shuttle.plan import (
     Fleet,
@@ -22,7 +23,7 @@ from sim.controllers.shuttle.plan import (
     time_plans,
     way_s,
 )
-from sim.errors import ControllerError, NotFoundError, ScenarioError
+from sim.errors import ControllerError, ScenarioError
 from sim.events import Assigned, PlansRetimed, Promised
 from sim.scenario import Fleet as FleetDocument
 from sim.scenario import RequestLimits
@@ -62,6 +63,12 @@ class InsertionParameters(Parameters):
         le=3,
         description="factor on the travel times that plans are made with; what exceeds 1 is slack against "
         "traffic that gets worse after the promise",
+    )
+    retry_s: float = Field(
+        15,
+        ge=0,
+        description="time between two attempts for a request that has found no place yet; trying every step "
+        "costs most of the planning when demand exceeds the fleet, and serves hardly more",
     )
     lock_s: float = Field(
         10,
@@ -104,6 +111,7 @@ class Insertion:
         self._rows: dict[str, int] = {}
         self._shuttles: dict[str, _Shuttle] = {}
         self._causes: dict[str, str] = {}
+        self._retry_at_s: dict[str, float] = {}
         self._refreshed_s = np.nan
         self._last_step_s = np.nan
         self._matrix: Matrix
@@ -131,18 +139,8 @@ class Insertion:
             )
             raise ScenarioError(msg)
         self._standing, self._limits = fleet, inputs.scenario.requests
-        vehicles = tuple(
-            ServiceVehicle(
-                id=f"shuttle.{number}",
-                vehicle_class="shuttle",
-                depart_s=inputs.scenario.time.begin_s,
-                start_edge=edge,
-                start_pos_m=pos_m,
-            )
-            for number, (edge, pos_m) in enumerate(_starts(inputs, fleet))
-        )
         riders = tuple(RiderPlan(rider, rider.earliest_s, (RideLeg("taxi"),)) for rider in inputs.riders)
-        return Preparation(vehicles=vehicles, riders=riders, taxi="world")
+        return Preparation(vehicles=waiting_fleet(inputs), riders=riders, taxi="world")
 
     def start(self, world: World) -> None:
         """Take over the travel times."""
@@ -159,7 +157,7 @@ class Insertion:
         if refreshed:
             plans, broken = sum(bool(shuttle.plan) for shuttle in shuttles), int(schedule.broken.sum())
             world.decide(PlansRetimed(time_s=world.time_s, plans=plans, infeasible=broken))
-        for request in sorted(world.waiting(), key=lambda waiting: waiting.earliest_s):
+        for request in self._due(world):
             attempt = self._try(request, vehicles, fleet, schedule)
             if isinstance(attempt, str):
                 world.reject(request.id, attempt)
@@ -173,6 +171,8 @@ class Insertion:
                 self._promise(world, request, vehicles[v].id, *times_s)
             elif world.time_s >= request.earliest_s + self._limits.max_wait_s:
                 world.reject(request.id, self._causes[request.id])
+            else:
+                self._retry_at_s[request.id] = world.time_s + self.parameters.retry_s
         for vehicle, shuttle in zip(vehicles, shuttles, strict=True):
             if shuttle.changed:
                 world.set_plan(vehicle.id, [self._planned(stop) for stop in shuttle.plan])
@@ -181,6 +181,16 @@ class Insertion:
 
     def finish(self, world: World) -> None:
         """Leave what is open as it is: the observer reports it as unfinished."""
+
+    def _due(self, world: World) -> list[Request]:
+        """Return the waiting requests to be tried now, in the order of their earliest departure."""
+        due = [
+            request
+            for request in world.waiting()
+            if world.time_s
+            >= min(self._retry_at_s.get(request.id, 0.0), request.earliest_s + self._limits.max_wait_s)
+        ]
+        return sorted(due, key=lambda request: request.earliest_s)
 
     def _take_times(self, world: World) -> bool:
         """Take over new travel times; return whether they replaced older ones."""
@@ -342,18 +352,3 @@ class Insertion:
     def _is_at(self, stop: int, location: Location) -> bool:
         place = self._place(stop)
         return place.edge == location.edge and abs(place.pos_m - location.pos_m) <= AT_STOP_M
-
-
-def _starts(inputs: Inputs, fleet: FleetDocument) -> list[tuple[str, float]]:
-    """Return edge and position of each vehicle: the depot's, or the middle of an edge drawn for it."""
-    if fleet.depot is not None:
-        site = inputs.network.sites.get(fleet.depot)
-        if site is None:
-            depots = [name for name, place in sorted(inputs.network.sites.items()) if place.kind == "depot"]
-            msg = f"fleet.depot: no site {fleet.depot!r} in the network; its depots are {', '.join(depots)}"
-            raise NotFoundError(msg)
-        return [(site.edge, site.pos_m)] * fleet.count
-    graph = inputs.graph
-    edges = np.flatnonzero(graph.reachable("taxi"))
-    drawn = inputs.rng.choice(edges, size=fleet.count, replace=fleet.count > len(edges))
-    return [(graph.ids[edge], float(graph.length_m[edge]) / 2) for edge in drawn]

@@ -1,9 +1,9 @@
 """Exact insertion of one request into shuttle plans: every vehicle, every pair of positions.
 
-The cost of an insertion is `alpha` times the driving time it adds, plus the rider time it adds: waits (times
-`wait_weight`) and rides of all riders, the new ones' included. Since a rider's wait and ride together end with
-the alighting, a later alighting counts once and a later boarding `wait_weight - 1` times. Ties fall to the first
-vehicle, then the earlier boarding, then the earlier alighting.
+The cost of an insertion is `alpha` times the driving time it adds, plus the rider time it adds: waits
+(times `wait_weight`) and rides of all riders, the new ones' included. Since a rider's wait and ride together
+end with the alighting, a later alighting counts once and a later boarding `wait_weight - 1` times. Ties fall
+to the first vehicle, then the earlier boarding, then the earlier alighting.
 
 Limits of the new request are hard. So are those of riders accepted before, as long as they hold; where new
 driving times have broken one already, an insertion may not break it further.
@@ -72,25 +72,35 @@ class _Problem(NamedTuple):
 class _Trial(NamedTuple):
     """A request to be boarded before stop i of vehicle v's plan.
 
-    The arrays hold, by position, the ways between the new stops and the plan's, and new starts of dwells.
+    The arrays hold by position: ways to and from the alighting (nan: not looked up), new starts of dwells.
     """
 
     request: int
     v: int
     i: int
-    from_pickup_s: Floats
     to_dropoff_s: Floats
     from_dropoff_s: Floats
     begin_s: Floats
 
 
 class _Boarding(NamedTuple):
-    """The way to the new boarding (< 0: a shared dwell), its dwell, and the direct way to the alighting."""
+    """The way to the new boarding, its dwell, the ways on to the plan's next stop and to the alighting."""
 
     leg_s: float
     begin_s: float
     end_s: float
+    onward_s: float
     direct_s: float
+
+
+class _Progress(NamedTuple):
+    """The plan up to an alighting: the last dwell, added drive and rider time, and the cost to fall below."""
+
+    begin_s: float
+    end_s: float
+    drive_s: float
+    delay_s: float
+    best: float
 
 
 def best_insertion(
@@ -191,21 +201,53 @@ def _tail_delay_s(problem: _Problem, trial: _Trial, j: int, begin_s: float, end_
 
 
 @kernel
+def _lay_ways(problem: _Problem, trial: _Trial, j: int) -> None:
+    """Look up the ways to and from the alighting before stop j, once for all boardings."""
+    times, requests, fleet, shared_m = problem.times, problem.requests, problem.fleet, problem.shared_m
+    dropoff, v = 2 * trial.request + 1, trial.v
+    trial.to_dropoff_s[j] = np.inf
+    if j > 0:
+        trial.to_dropoff_s[j] = leg_between_s(times, requests, fleet.stops[v, j - 1], dropoff, shared_m)
+    if j < fleet.stop_count[v]:
+        trial.from_dropoff_s[j] = leg_between_s(times, requests, dropoff, fleet.stops[v, j], shared_m)
+
+
+@kernel
+def _alighting_cost(
+    problem: _Problem, trial: _Trial, boarding: _Boarding, j: int, so_far: _Progress
+) -> float:
+    """Return the cost of alighting before stop j; -1 where own limits break, inf where others' do."""
+    requests, schedule, v = problem.requests, problem.schedule, trial.v
+    dropoff, size = 2 * trial.request + 1, requests.size[trial.request]
+    leg = boarding.direct_s if j == trial.i else trial.to_dropoff_s[j]
+    earliest, service = requests.earliest_s[dropoff], requests.service_s[dropoff]
+    begin, end = dwell(so_far.begin_s, so_far.end_s, leg, earliest, service)
+    too_long = end - boarding.begin_s > requests.max_ride_s[trial.request] + TOLERANCE_S
+    if too_long or begin > requests.latest_s[dropoff] + TOLERANCE_S:
+        return -1.0
+    drive = so_far.drive_s + max(leg, 0.0)
+    if j < problem.fleet.stop_count[v]:
+        drive += max(trial.from_dropoff_s[j], 0.0) - max(schedule.leg_s[v, j], 0.0)
+    cost = problem.alpha * drive + so_far.delay_s + size * (end - requests.earliest_s[dropoff - 1])
+    if cost < so_far.best:
+        cost += _tail_delay_s(problem, trial, j, begin, end)
+    return float(cost)
+
+
+@kernel
 def _best_alighting(
     problem: _Problem, trial: _Trial, boarding: _Boarding, best: float
 ) -> tuple[int, float, int]:
     """Return the best alighting position, its cost if below `best`, and the furthest check that failed."""
     requests, fleet, schedule, v, i = problem.requests, problem.fleet, problem.schedule, trial.v, trial.i
-    dropoff, size, count = 2 * trial.request + 1, requests.size[trial.request], fleet.stop_count[v]
-    wish = requests.earliest_s[dropoff - 1]
-    waited = (problem.wait_weight - 1.0) * size * (boarding.begin_s - wish)
-    alight_by = boarding.begin_s + requests.max_ride_s[trial.request] + TOLERANCE_S
-    at_j, check, delay = -1, RIDE, waited
-    begin, end, drive, leg = boarding.begin_s, boarding.end_s, max(boarding.leg_s, 0.0), boarding.direct_s
-    for j in range(i, count + 1):
+    size, wish = requests.size[trial.request], requests.earliest_s[2 * trial.request]
+    begin, end, drive = boarding.begin_s, boarding.end_s, max(boarding.leg_s, 0.0)
+    delay = (problem.wait_weight - 1.0) * size * (begin - wish)
+    at_j, check, certain = -1, RIDE, 0.0
+    for j in range(i, fleet.stop_count[v] + 1):
         if j > i:  # the stop at j - 1 now comes between boarding and alighting
             k = j - 1
-            onward = trial.from_pickup_s[k] if k == i else schedule.leg_s[v, k]
+            onward = boarding.onward_s if k == i else schedule.leg_s[v, k]
             if np.isinf(onward) or schedule.load[v, k] + size > fleet.seats[v]:
                 break
             stop = fleet.stops[v, k]
@@ -214,19 +256,16 @@ def _best_alighting(
             if np.isinf(delay):
                 return at_j, best, OTHERS
             drive += max(onward, 0.0) - max(schedule.leg_s[v, k], 0.0)
-            leg = trial.to_dropoff_s[j]
-        if end > alight_by or delay + size * (end - wish) >= best:
+            certain = problem.alpha * drive
+        too_long = end - boarding.begin_s > requests.max_ride_s[trial.request] + TOLERANCE_S
+        if too_long or certain + delay + size * (end - wish) >= best:
             break
-        start, alighted = dwell(begin, end, leg, requests.earliest_s[dropoff], requests.service_s[dropoff])
-        if alighted > alight_by or start > requests.latest_s[dropoff] + TOLERANCE_S:
+        if np.isnan(trial.to_dropoff_s[j]):
+            _lay_ways(problem, trial, j)
+        cost = _alighting_cost(problem, trial, boarding, j, _Progress(begin, end, drive, delay, best))
+        if cost < 0.0:
             continue
         check = OTHERS
-        added = drive + max(leg, 0.0)
-        if j < count:
-            added += max(trial.from_dropoff_s[j], 0.0) - max(schedule.leg_s[v, j], 0.0)
-        cost = problem.alpha * added + delay + size * (alighted - wish)
-        if cost < best:
-            cost += _tail_delay_s(problem, trial, j, start, alighted)
         if cost < best:
             at_j, best = j, cost
     return at_j, best, check
@@ -256,38 +295,29 @@ def _board(problem: _Problem, trial: _Trial) -> tuple[float, float, float, int]:
 
 
 @kernel
-def _lay_legs(problem: _Problem, trial: _Trial) -> None:
-    """Look up the ways between the new stops and those of the plan from position i on."""
-    times, requests, fleet, shared_m = problem.times, problem.requests, problem.fleet, problem.shared_m
-    pickup = 2 * trial.request
-    for k in range(trial.i, fleet.stop_count[trial.v]):
-        stop = fleet.stops[trial.v, k]
-        trial.from_pickup_s[k] = leg_between_s(times, requests, pickup, stop, shared_m)
-        trial.to_dropoff_s[k + 1] = leg_between_s(times, requests, stop, pickup + 1, shared_m)
-        trial.from_dropoff_s[k] = leg_between_s(times, requests, pickup + 1, stop, shared_m)
-
-
-@kernel
 def _best_in_vehicle(problem: _Problem, first: _Trial, best: float) -> tuple[int, int, float, int]:
     """Return the best positions in one plan, their cost if below `best`, and the check that failed."""
-    requests, fleet, request, v = problem.requests, problem.fleet, first.request, first.v
-    pickup, size = 2 * request, requests.size[request]
-    direct = leg_between_s(problem.times, requests, pickup, pickup + 1, problem.shared_m)
-    at_i, at_j, check, laid = -1, -1, REACH, False
+    times, requests, fleet, shared_m = problem.times, problem.requests, problem.fleet, problem.shared_m
+    request, v, pickup = first.request, first.v, 2 * first.request
+    wish, size = requests.earliest_s[pickup], requests.size[request]
+    direct = leg_between_s(times, requests, pickup, pickup + 1, shared_m)
+    at_i, at_j, check = -1, -1, REACH
     if np.isinf(direct):
         return at_i, at_j, best, check
     for i in range(fleet.locked[v], fleet.stop_count[v] + 1):
-        trial = _Trial(
-            request, v, i, first.from_pickup_s, first.to_dropoff_s, first.from_dropoff_s, first.begin_s
-        )
+        if i > 0 and problem.schedule.begin_s[v, i - 1] > requests.latest_s[pickup] + TOLERANCE_S:
+            check = max(check, WAIT)
+            break
+        trial = _Trial(request, v, i, first.to_dropoff_s, first.from_dropoff_s, first.begin_s)
         leg, begin, end, reached = _board(problem, trial)
         check = max(check, reached)
-        if reached < RIDE or size * (end + max(direct, 0.0) - requests.earliest_s[pickup]) >= best:
+        if reached < RIDE or size * (end + max(direct, 0.0) - wish) >= best:
             continue
-        if not laid:
-            _lay_legs(problem, trial)
-            laid = True
-        j, cost, reached = _best_alighting(problem, trial, _Boarding(leg, begin, end, direct), best)
+        onward = np.inf
+        if i < fleet.stop_count[v]:
+            onward = leg_between_s(times, requests, pickup, fleet.stops[v, i], shared_m)
+        boarding = _Boarding(leg, begin, end, onward, direct)
+        j, cost, reached = _best_alighting(problem, trial, boarding, best)
         check = max(check, reached)
         if j >= 0:
             at_i, at_j, best, check = i, j, cost, _NONE
@@ -298,10 +328,12 @@ def _best_in_vehicle(problem: _Problem, first: _Trial, best: float) -> tuple[int
 def _best_insertion(problem: _Problem, request: int, failed: Ints) -> tuple[int, int, int, float]:
     """Return vehicle (-1: none), positions and cost, and add up in `failed` which vehicles failed at what."""
     width = problem.fleet.stops.shape[1] + 1
-    legs = np.empty((4, width))
+    ways = np.empty((2, width))
+    begin_s = np.empty(width)
     vehicle, pickup_at, dropoff_at, best = -1, -1, -1, np.inf
     for v in range(len(problem.fleet.stop_count)):
-        first = _Trial(request, v, 0, legs[0], legs[1], legs[2], legs[3])
+        ways[:] = np.nan
+        first = _Trial(request, v, 0, ways[0], ways[1], begin_s)
         i, j, cost, check = _best_in_vehicle(problem, first, best)
         failed[check] += 1
         if i >= 0:

@@ -11,11 +11,24 @@ from sim.controllers.base import Inputs, Preparation
 from sim.controllers.timetable.departures import Expected, Trip, even_load_departures
 from sim.controllers.timetable.driving import Driving
 from sim.controllers.timetable.journeys import (
-    Option, Seats, Timetable as Trips, Walking, find_options, plan_journeys,
-)  # fmt: skip
+    Departures,
+    Option,
+    Seats,
+    Walking,
+    find_options,
+    idle_calls,
+    plan_journeys,
+    quickest,
+)
 from sim.controllers.timetable.lines import BITGREEN
-from sim.controllers.timetable.patterns import Pattern, PatternPlan, build_patterns
-from sim.controllers.timetable.schedule import Duty, earliest_departure_s, fit_fleet, service_vehicles
+from sim.controllers.timetable.patterns import Drawing, Pattern, PatternPlan, draw_patterns
+from sim.controllers.timetable.schedule import (
+    Duty,
+    chain_trips,
+    earliest_departure_s,
+    fit_fleet,
+    service_vehicles,
+)
 from sim.controllers.timetable.walking import Place
 from sim.demand.population import Rider
 from sim.errors import ScenarioError
@@ -29,13 +42,20 @@ class Parameters(base.Parameters):
 
     patterns: tuple[PatternPlan, ...] = Field(BITGREEN, min_length=1, description="the lines run by the fleet")
     running_time_factor: float = Field(
-        1.35, ge=1, description="planned driving over free flow: signals and peak add 25 to 40 %"
+        1.2, ge=1, description="planned driving in service over free flow: signals and the peak"
     )
+    deadhead_factor: float = Field(1.15, ge=1, description="the same for empty runs, most of them against the peak")
     call_loss_s: float = Field(10, ge=0, description="braking and starting at a call, on top of the standing time")
-    layover_s: float = Field(180, ge=0, description="least time between arrival at a first stop and departure")
+    queue_s: float = Field(
+        240, ge=0, description="what the peak adds before the first stop where riders are only set down"
+    )
+    layover_s: float = Field(120, ge=0, description="least time between arrival at a first stop and departure")
+    call_share: float = Field(
+        0.05, ge=0, lt=1, description="least share of a line's riders for whom its buses call at a boarding stop"
+    )
     max_walk_m: float = Field(1500, gt=0, description="farthest walk to or from a stop")
     margin_s: float = Field(90, ge=0, description="how long before the departure riders plan to be at the stop")
-    fill: float = Field(0.85, gt=0, le=1, description="share of the seats that an expected load may take up")
+    fill: float = Field(0.95, gt=0, le=1, description="share of the seats that an expected load may take up")
 
 
 class Timetable:
@@ -52,36 +72,45 @@ class Timetable:
 
     def prepare(self, inputs: Inputs) -> Preparation:
         """Draw up lines, departures, vehicle schedules and journeys."""
-        fleet, duty = _duty(inputs, self._parameters.layover_s)
-        driving = Driving(inputs.graph, fleet.max_speed_mps, self._parameters.running_time_factor)
-        patterns = build_patterns(
-            self._parameters.patterns, inputs.network, driving, call_s=fleet.boarding_s + self._parameters.call_loss_s
-        )
-        walking = Walking(inputs.scenario.requests.walk_speed_mps, self._parameters.max_walk_m)
-        options = find_options(inputs.riders, patterns, inputs.network, inputs.graph, walking)
+        own = self._parameters
+        fleet, duty = _duty(inputs, own.layover_s)
+        service = Driving(inputs.graph, fleet.max_speed_mps, own.running_time_factor)
+        empty = Driving(inputs.graph, fleet.max_speed_mps, own.deadhead_factor)
+        drawing = Drawing(inputs.network, service, call_s=fleet.boarding_s + own.call_loss_s, queue_s=own.queue_s)
+        patterns, options = self._lines(inputs, drawing)
         expected = self._expected(inputs.riders, options)
-        earliest_s = {pattern.line: earliest_departure_s(pattern, driving, duty) for pattern in patterns}
-
-        def trips_at(load: float) -> list[Trip]:
-            return [
+        chains = fit_fleet(
+            lambda load, slack_s: [
                 Trip(pattern, departure_s)
                 for pattern in patterns
                 for departure_s in even_load_departures(
                     expected.get(pattern.line, []),
                     load=load,
                     policy_headway_s=pattern.policy_headway_s,
-                    earliest_s=earliest_s[pattern.line],
+                    earliest_s=earliest_departure_s(pattern, empty, duty),
+                    slack_s=slack_s,
                 )
-            ]
-
-        chains = fit_fleet(
-            trips_at, driving, count=fleet.count, seats=fleet.seats, fill=self._parameters.fill, layover_s=duty.layover_s
+            ],
+            lambda trips: chain_trips(trips, empty, own.layover_s),
+            count=fleet.count,
+            load=fleet.seats * own.fill,
         )
-        trips = Trips([trip for chain in chains for trip in chain], self._parameters.margin_s, duty.horizon_s)
+        timetable = Departures([trip for chain in chains for trip in chain], own.margin_s, duty.horizon_s)
         return Preparation(
-            vehicles=service_vehicles(chains, driving, duty, count=fleet.count),
-            riders=plan_journeys(inputs.riders, options, trips, Seats(fleet.seats)),
+            vehicles=service_vehicles(chains, empty, duty, count=fleet.count),
+            riders=plan_journeys(inputs.riders, options, timetable, Seats(fleet.seats)),
         )
+
+    def _lines(self, inputs: Inputs, drawing: Drawing) -> tuple[tuple[Pattern, ...], list[tuple[Option, ...]]]:
+        """Return the patterns without the calls that are not worth their time, and what they offer each rider."""
+        own, riders = self._parameters, inputs.riders
+        walking = Walking(inputs.scenario.requests.walk_speed_mps, own.max_walk_m)
+        patterns = draw_patterns(own.patterns, drawing)
+        options = find_options(riders, patterns, inputs.network, inputs.graph, walking)
+        idle = idle_calls(riders, options, share=own.call_share, margin_s=own.margin_s)
+        # a line that nobody rides gets no trips: it stays as drawn
+        patterns = tuple(drawing.without(pattern, idle.get(pattern.line, ())) for pattern in patterns)
+        return patterns, find_options(riders, patterns, inputs.network, inputs.graph, walking)
 
     def _expected(
         self, riders: Sequence[Rider], options: Sequence[tuple[Option, ...]]
@@ -91,8 +120,7 @@ class Timetable:
         for rider, choices in zip(riders, options, strict=True):
             if not choices:
                 continue
-            ready = [(rider.earliest_s - choice.leave_s(0, self._parameters.margin_s), choice) for choice in choices]
-            ready_s, best = min(ready, key=lambda pair: (pair[1].arrival_s(pair[0]), pair[1].pattern.line, pair[0]))
+            best, ready_s = quickest(rider, choices, self._parameters.margin_s)
             latest_s = float("inf") if rider.latest_arrival_s is None else rider.latest_arrival_s - best.arrival_s(0)
             expected.setdefault(best.pattern.line, []).append(Expected(ready_s, latest_s))
         return expected

@@ -38,12 +38,13 @@ class Expected(NamedTuple):
 
 
 def even_load_departures(
-    expected: Sequence[Expected], *, load: float, policy_headway_s: float, earliest_s: float
+    expected: Sequence[Expected], *, load: float, policy_headway_s: float, earliest_s: float, slack_s: float
 ) -> list[float]:
     """Return departures that each take up about `load` expected riders, in whole minutes.
 
     A trip leaves as soon as its riders can all be there. It takes fewer when the first of them would wait
-    longer than the policy headway, or one would come too late for work.
+    longer than the policy headway, or one would come too late for work. `slack_s` is added to both bounds where
+    the fleet is too small to keep them.
     """
     departures: list[float] = []
     quota, limit_s, leaves_s = load, math.inf, -math.inf
@@ -55,9 +56,9 @@ def even_load_departures(
             quota = (quota if full else count) + load
             limit_s = math.inf
         if not math.isfinite(limit_s):
-            limit_s = ready_s + policy_headway_s
+            limit_s = ready_s + policy_headway_s + slack_s
         if rider.latest_s >= ready_s:
-            limit_s = min(limit_s, rider.latest_s)
+            limit_s = min(limit_s, rider.latest_s + slack_s)
         leaves_s = ready_s
     if expected:
         departures.append(_whole(leaves_s))

@@ -72,10 +72,39 @@ def find_options(
 def _of_pattern(pattern: Pattern, access_s: FloatArray, egress_s: FloatArray) -> Iterator[Option]:
     """Yield, for each stop that can be boarded at, the alighting stop with the earliest arrival."""
     arrivals = np.array(pattern.offsets_s) + egress_s
-    for board in np.flatnonzero(np.isfinite(access_s[:-1])).tolist():
+    for board in np.flatnonzero(np.isfinite(access_s[: min(pattern.boarding, len(arrivals) - 1)])).tolist():
         alight = board + 1 + int(arrivals[board + 1 :].argmin())
         if np.isfinite(egress_s[alight]):
             yield Option(pattern, board, alight, float(access_s[board]), float(egress_s[alight]))
+
+
+def quickest(rider: Rider, options: Sequence[Option], margin_s: float) -> tuple[Option, float]:
+    """Return the option that would bring the rider there first if a bus came at once, and that trip's departure."""
+    ready = [(option, rider.earliest_s - option.leave_s(0, margin_s)) for option in options]
+    return min(ready, key=lambda pair: (pair[0].arrival_s(pair[1]), pair[0].pattern.line, pair[1]))
+
+
+def idle_calls(
+    riders: Sequence[Rider], options: Sequence[tuple[Option, ...]], *, share: float, margin_s: float
+) -> dict[str, set[str]]:
+    """Return, by line, the boarding stops that are not worth the time of those on board.
+
+    Less than `share` of the line's riders would use them, and they are the last within a walk for nobody.
+    """
+    calls = {(o.pattern.line, stop) for choices in options for o in choices for stop in o.pattern.stops[: o.pattern.boarding]}
+    users: dict[str, list[str]] = {line: [] for line, _ in calls}
+    for rider, choices in zip(riders, options, strict=True):
+        if choices:
+            best, _ = quickest(rider, choices, margin_s)
+            users[best.pattern.line].append(best.pattern.stops[best.board])
+            calls -= {(best.pattern.line, best.pattern.stops[best.alight])}
+    reach = [{(o.pattern.line, o.pattern.stops[o.board]) for o in choices} for choices in options]
+    idle: set[tuple[str, str]] = set()
+    for _, call in sorted((users[line].count(stop), (line, stop)) for line, stop in calls):
+        line, stop = call
+        if users[line].count(stop) < share * len(users[line]) and all(near - idle != {call} for near in reach):
+            idle.add(call)
+    return {line: {stop for other, stop in idle if other == line} for line in users}
 
 
 @dataclass(slots=True)
@@ -100,7 +129,7 @@ class Seats:
 
 
 @dataclass(frozen=True, slots=True)
-class Timetable:
+class Departures:
     """All trips, and what riders keep in hand when they leave home for one."""
 
     trips: Sequence[Trip]
@@ -109,7 +138,7 @@ class Timetable:
 
 
 def plan_journeys(
-    riders: Sequence[Rider], options: Sequence[tuple[Option, ...]], timetable: Timetable, seats: Seats
+    riders: Sequence[Rider], options: Sequence[tuple[Option, ...]], timetable: Departures, seats: Seats
 ) -> tuple[RiderPlan, ...]:
     """Give every rider the trip with the earliest arrival that still has a seat, in the order of their wishes.
 
@@ -128,7 +157,7 @@ def _plan(
     rider: Rider,
     options: tuple[Option, ...],
     by_line: Mapping[str, Sequence[Trip]],
-    timetable: Timetable,
+    timetable: Departures,
     seats: Seats,
 ) -> RiderPlan:
     if not options:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,12 +23,17 @@ class Section(Parameters):
     first: str | None = Field(None, description="kerb the stretch starts at; the line's first unless set")
     last: str | None = Field(None, description="kerb the stretch ends at; the line's last unless set")
     stops: tuple[str, ...] = Field((), description="kerbs to call at, for a section that is no stretch of a line")
+    set_down: bool = Field(
+        default=False, description="nobody boards here, so buses go on without waiting for the timetable"
+    )
 
 
 class PatternPlan(Parameters):
     """A line as the operator draws it."""
 
-    line: str = Field(min_length=1, description="what stands on the bus; riders board by it")
+    line: str = Field(
+        pattern=r"^\S+$", description="what stands on the bus; riders board by it (SUMO parts lines by spaces)"
+    )
     sections: tuple[Section, ...] = Field(min_length=1)
     policy_headway_s: float = Field(
         1200, gt=0, description="nobody waits longer for a departure while riders are expected, however few they are"
@@ -41,11 +46,12 @@ class PatternPlan(Parameters):
 class Pattern:
     """A line's calls: `offsets_s[i]` is the departure at `stops[i]`, seconds after that at `stops[0]`.
 
-    `edges` lead from the first stop to the last, both included.
+    Riders board at the first `boarding` stops. `edges` lead from the first stop to the last, both included.
     """
 
     line: str
     stops: tuple[str, ...]
+    boarding: int
     places: tuple[Place, ...]
     offsets_s: tuple[float, ...]
     edges: tuple[str, ...]
@@ -57,38 +63,69 @@ class Pattern:
         return self.offsets_s[-1]
 
 
-def build_patterns(
-    plans: tuple[PatternPlan, ...], network: Network, driving: Driving, *, call_s: float
-) -> tuple[Pattern, ...]:
-    """Return the patterns; `call_s` is what each call adds to the time of driving past.
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What turns stops into patterns.
+
+    `call_s` is what each call adds to the time of driving past, `queue_s` what the peak adds between the last
+    boarding stop and the first where riders are only set down.
+    """
+
+    network: Network
+    driving: Driving
+    call_s: float
+    queue_s: float
+
+    def pattern(self, line: str, stops: tuple[str, ...], *, boarding: int, policy_headway_s: float) -> Pattern:
+        """Return the pattern that drives from stop to stop the quickest way."""
+        places = tuple(stop_place(self.network, stop) for stop in stops)
+        edges, offsets_s = [places[0].edge], [0.0]
+        for number, (start, end) in enumerate(pairwise(places), 1):
+            way = self.driving.way(start, end)
+            edges += way.edges[1:]
+            queue_s = self.queue_s if number == boarding else 0.0
+            offsets_s.append(offsets_s[-1] + way.time_s + self.call_s + queue_s)
+        return Pattern(line, stops, boarding, places, tuple(offsets_s), tuple(edges), policy_headway_s)
+
+    def without(self, pattern: Pattern, idle: Collection[str]) -> Pattern:
+        """Return a pattern that passes the stops in `idle`."""
+        stops = tuple(stop for stop in pattern.stops if stop not in idle)
+        passed = sum(stop in idle for stop in pattern.stops[: pattern.boarding])
+        return self.pattern(
+            pattern.line, stops, boarding=pattern.boarding - passed, policy_headway_s=pattern.policy_headway_s
+        )
+
+
+def draw_patterns(plans: tuple[PatternPlan, ...], drawing: Drawing) -> tuple[Pattern, ...]:
+    """Return the patterns with all their stops.
 
     Raises
     ------
     ScenarioError
-        A line or stop is not in the network, or two patterns have one name.
+        A line or stop is not in the network, a pattern calls nowhere or twice, or two patterns have one name.
     """
     names = [plan.line for plan in plans]
     if twins := sorted({name for name in names if names.count(name) > 1}):
         msg = f"{_WHERE}: line {twins[0]!r} stands twice; riders tell patterns apart by the line"
         raise ScenarioError(msg)
-    return tuple(_build(plan, network, driving, call_s) for plan in plans)
+    return tuple(_draw(plan, drawing) for plan in plans)
 
 
 _WHERE = "controllers.shuttle.parameters.patterns"
 
 
-def _build(plan: PatternPlan, network: Network, driving: Driving, call_s: float) -> Pattern:
-    stops = tuple(stop for section in plan.sections for stop in _stops(section, plan, network))
+def _draw(plan: PatternPlan, drawing: Drawing) -> Pattern:
+    calls = [(stop, part.set_down) for part in plan.sections for stop in _stops(part, plan, drawing.network)]
+    stops, set_down = tuple(stop for stop, _ in calls), [last for _, last in calls]
     if len(set(stops)) < max(2, len(stops)):
         msg = f"{_WHERE}: {plan.line!r} needs at least two stops, each once; found {', '.join(stops) or 'none'}"
         raise ScenarioError(msg)
-    places = tuple(stop_place(network, stop) for stop in stops)
-    edges, offsets_s = [places[0].edge], [0.0]
-    for start, end in pairwise(places):
-        way = driving.way(start, end)
-        edges += way.edges[1:]
-        offsets_s.append(offsets_s[-1] + way.time_s + call_s)
-    return Pattern(plan.line, stops, places, tuple(offsets_s), tuple(edges), plan.policy_headway_s)
+    if set_down[0] or sorted(set_down) != set_down:
+        msg = f"{_WHERE}: {plan.line!r} has a section with set_down before one without; allowed is set_down at the end"
+        raise ScenarioError(msg)
+    return drawing.pattern(
+        plan.line, stops, boarding=set_down.count(False), policy_headway_s=plan.policy_headway_s
+    )
 
 
 def stop_place(network: Network, stop: str) -> Place:

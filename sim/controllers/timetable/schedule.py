@@ -18,6 +18,9 @@ from sim.errors import ScenarioError
 INFEASIBLE_S = 1e6
 """More than all deadheads of a fleet's day together."""
 LOAD_STEP = 0.25
+LOAD_MOST = 10_000.0
+SLACK_STEP_S = 120.0
+SLACK_MOST_S = 7200.0
 AT_DEPOT = "depot"
 
 
@@ -63,33 +66,39 @@ def chain_trips(trips: Sequence[Trip], driving: Driving, layover_s: float) -> li
 
 
 def fit_fleet(
-    trips_at: Callable[[float], list[Trip]], driving: Driving, *, count: int, seats: int, fill: float, layover_s: float
+    trips_at: Callable[[float, float], list[Trip]], chain: Callable[[list[Trip]], list[list[Trip]]], *, count: int, load: float
 ) -> list[list[Trip]]:
-    """Return the schedule with the smallest load a trip, so the shortest headways, that `count` vehicles can run.
+    """Return the schedule with the shortest headways that `count` vehicles can run.
+
+    First the bounds on waiting and on being late are loosened until the fleet suffices at the aimed `load`, then, for
+    a fleet too small even so, the load grows beyond the seats; what is left of the fleet goes into smaller loads.
 
     Parameters
     ----------
     trips_at
-        The trips of all patterns for an aimed load.
-    fill
-        Share of the seats that the aimed load may take up; more only when the fleet is too small for that.
+        The trips of all patterns for an aimed load and for a slack on the bounds, seconds.
+    chain
+        The fewest vehicles' trips.
 
     Raises
     ------
     ScenarioError
         Even one trip at a time on each pattern needs more vehicles.
     """
-    load = seats * fill
-    best = chain_trips(trips_at(load), driving, layover_s)
-    while len(best) > count:
+    slack_s = 0.0
+    best = chain(trips_at(load, slack_s))
+    while len(best) > count and slack_s < SLACK_MOST_S:
+        slack_s += SLACK_STEP_S
+        best = chain(trips_at(load, slack_s))
+    while len(best) > count and load < LOAD_MOST:
         load *= 1.25
-        if load > 1000 * seats:
-            msg = f"fleet.count: {count} vehicles cannot run the timetable; allowed are at least {len(best)}, or fewer patterns"
-            raise ScenarioError(msg)
-        best = chain_trips(trips_at(load), driving, layover_s)
+        best = chain(trips_at(load, slack_s))
+    if len(best) > count:
+        msg = f"fleet.count: {count} vehicles cannot run the timetable; allowed are at least {len(best)}, or fewer patterns"
+        raise ScenarioError(msg)
     while load - LOAD_STEP >= 1:
         load -= LOAD_STEP
-        chains = chain_trips(trips_at(load), driving, layover_s)
+        chains = chain(trips_at(load, slack_s))
         if len(chains) > count:
             break
         best = chains
@@ -113,10 +122,7 @@ def _vehicle(vehicle_id: str, trips: Sequence[Trip], driving: Driving, duty: Dut
             pull_out_s = max(duty.begin_s, trip.departure_s - way.time_s - duty.layover_s)
             calls.append(Call(duty.depot, pull_out_s, AT_DEPOT))
         edges += [*way.edges[1:], *trip.pattern.edges[1:]]
-        calls += [
-            Call(stop, trip.departure_s + offset_s, trip.pattern.line)
-            for stop, offset_s in zip(trip.pattern.stops, trip.pattern.offsets_s, strict=True)
-        ]
+        calls += _calls(trip)
         here = trip.pattern.places[-1]
     if trips:
         edges += driving.way(here, duty.place).edges[1:]
@@ -130,3 +136,13 @@ def _vehicle(vehicle_id: str, trips: Sequence[Trip], driving: Driving, duty: Dut
         calls=tuple(calls),
         edges=tuple(edges),
     )
+
+
+def _calls(trip: Trip) -> list[Call]:
+    """Return the calls of a trip; nobody boards at the set-down stops, so there a bus ahead of time drives on."""
+    pattern = trip.pattern
+    held = [min(number, pattern.boarding - 1) for number in range(len(pattern.stops))]
+    return [
+        Call(stop, trip.departure_s + pattern.offsets_s[number], pattern.line)
+        for stop, number in zip(pattern.stops, held, strict=True)
+    ]

@@ -21,15 +21,15 @@ from sim.system import sumo_binary, sumo_env
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Network:
     """A grid of 5 × 5 junctions with blocks of 200 m, without sites."""
     file = tmp_path_factory.mktemp("grid") / "grid.net.xml"
-    command = [sumo_binary("netgenerate"), "--grid", "--grid.number", "5", "--grid.length", "200", "-o", str(file)]
-    subprocess.run(command, check=True, capture_output=True, env=sumo_env())
+    options = f"--grid --grid.number 5 --grid.length 200 --output-file {file}".split()
+    subprocess.run([sumo_binary("netgenerate"), *options], check=True, capture_output=True, env=sumo_env())
     return _network(file)
 
 
 def _network(file: Path) -> Network:
     return Network(
-        name="grid", net_file=file, additional_files=(), sites={}, stops={}, lines={}, gateways={}, junctions={},
-        attribution="", sha256="",
+        name="grid", net_file=file, additional_files=(), sites={}, stops={}, lines={}, gateways={},
+        junctions={}, attribution="", sha256="",
     )  # fmt: skip
 
 

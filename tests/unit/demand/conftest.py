@@ -10,6 +10,7 @@ import pytest
 from sim.network.catalog import Network, load_network
 from sim.network.graph import EdgeGraph
 
+ASSUMED = {"status": "assumed", "source": "test"}
 DOCUMENT: dict[str, Any] = {
     "name": "test",
     "title": "test",
@@ -22,9 +23,9 @@ DOCUMENT: dict[str, Any] = {
             "rider_share": 0.2,
             "destinations": ["ggm", "cams", "labour_centre"],
             "shifts": [
-                {"sites": ["ggm"], "start_s": "08:00", "end_s": "16:30", "status": "likely", "source": "test"},
-                {"sites": ["*"], "start_s": "08:30", "end_s": "17:30", "share": 0.75, "status": "assumed", "source": "test"},
-                {"sites": ["*"], "start_s": "09:00", "end_s": "18:00", "share": 0.25, "status": "assumed", "source": "test"},
+                {"sites": ["ggm"], "start_s": "08:00", "end_s": "16:30", **ASSUMED},
+                {"sites": ["*"], "start_s": "08:30", "end_s": "17:30", "share": 0.75, **ASSUMED},
+                {"sites": ["*"], "start_s": "09:00", "end_s": "18:00", "share": 0.25, **ASSUMED},
             ],
             "homes": {
                 "suwan": {
@@ -37,10 +38,10 @@ DOCUMENT: dict[str, Any] = {
                 },
             },
             "arrival": {
-                "mean_s": 1200, "sd_s": 600, "earliest_s": 2400, "latest_s": 120, "status": "assumed", "source": "test",
+                "mean_s": 1200, "sd_s": 600, "earliest_s": 2400, "latest_s": 120, **ASSUMED,
             },
-            "rider_budget": {"alpha": 1.4, "beta_s": 900, "status": "assumed", "source": "test"},
-            "car_budget": {"alpha": 1.2, "beta_s": 180, "status": "assumed", "source": "test"},
+            "rider_budget": {"alpha": 1.4, "beta_s": 900, **ASSUMED},
+            "car_budget": {"alpha": 1.2, "beta_s": 180, **ASSUMED},
         },
         "rail": {
             "station": "songjeong_station", "trains_per_h": 4, "riders_per_train": 3, "walk_out_s": 200,

@@ -46,7 +46,11 @@ def test_the_morning_holds_about_3000_commuters_and_300_riders(network: Network,
     commuters = [rider for rider in people.riders if rider.purpose == "commute"]
     assert 2950 <= len(commuters) + len(people.cars) <= 3000
     assert 250 <= len(commuters) <= 350
-    assert {scope for rider in people.riders for scope in rider.scopes} >= {"housing", "station_corridor", "villages"}
+    assert {scope for rider in people.riders for scope in rider.scopes} >= {
+        "housing",
+        "station_corridor",
+        "villages",
+    }
 
 
 def test_the_smoke_scenario_is_small(network: Network, graph: EdgeGraph) -> None:

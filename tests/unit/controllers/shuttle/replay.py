@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.sparse import csr_array
+from numpy.typing import NDArray
 
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters
-from sim.events import Assigned, Event, Promised, Rejected
+from sim.events import Event, Rejected
 from sim.network.graph import EdgeGraph
 from sim.scenario import Fleet, RequestLimits
 from sim.world import Floats, Location, Phase, PlannedStop, Request, TravelTimes, Vehicle
@@ -121,6 +121,13 @@ class ReplayWorld:
                     self._finish(shuttle)
         self.time_s = until_s
 
+    def slow_down(self, times: TravelTimes) -> None:
+        """Let everybody drive on new travel times from now on, and tell the controller."""
+        for shuttle in self.shuttles:
+            if shuttle.phase == "driving":
+                self._halt(shuttle)
+        self.truth = self.travel_times = times
+
     def _place(self, stop: PlannedStop) -> Location:
         request = self.requests[stop.request_id]
         return request.origin if stop.pickup else request.destination
@@ -210,6 +217,19 @@ class Outcome:
     vkm: float
 
 
+def controller_for(world: ReplayWorld, limits: RequestLimits, parameters: InsertionParameters) -> Insertion:
+    """Return the controller as `prepare` would leave it for this world."""
+    controller = Insertion(parameters)
+    controller._limits = limits
+    controller._standing = Fleet(
+        count=len(world.shuttles),
+        seats=max(one.seats for one in world.shuttles),
+        boarding_s=world.dwell_s,
+        alighting_s=world.dwell_s,
+    )
+    return controller
+
+
 def replay(
     world: ReplayWorld,
     *,
@@ -218,15 +238,8 @@ def replay(
     until_s: float,
     period_s: float = 5.0,
 ) -> Outcome:
-    """Run the controller on a world; the fleet's document is that of the world."""
-    controller = Insertion(parameters or InsertionParameters())
-    controller._limits = limits
-    controller._standing = Fleet(
-        count=len(world.shuttles),
-        seats=max(one.seats for one in world.shuttles),
-        boarding_s=world.dwell_s,
-        alighting_s=world.dwell_s,
-    )
+    """Run the controller on a world."""
+    controller = controller_for(world, limits, parameters or InsertionParameters())
     controller.start(world)
     while world.time_s < until_s:
         controller.step(world)
@@ -263,10 +276,12 @@ def grid_times(n: int, block_m: float, speed_mps: float, junction_s: float = 2.0
         [(i, j) for i, (tail, head) in enumerate(ends) for j in by_tail[head] if ends[j][1] != tail],
         dtype=np.int64,
     )
-    return graph_times(turns, np.full(len(ends), block_m), np.full(len(ends), block_m / speed_mps + junction_s))
+    return graph_times(
+        turns, np.full(len(ends), block_m), np.full(len(ends), block_m / speed_mps + junction_s)
+    )
 
 
-def graph_times(turns: np.ndarray[tuple[int, int], np.dtype[np.int64]], length_m: Floats, edge_s: Floats) -> TravelTimes:
+def graph_times(turns: NDArray[np.int64], length_m: Floats, edge_s: Floats) -> TravelTimes:
     """Return travel times by shortest paths over the edges of a graph."""
     count = len(length_m)
     graph = EdgeGraph(

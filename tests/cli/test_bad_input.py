@@ -1,0 +1,91 @@
+"""Bad input: one clear message that names the place, what was found and what is allowed; nothing is written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Bitgreen
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        (["network=gotham"], ["gotham", "bitgreen"]),
+        (["controllers.shuttle.use=magic"], ["controllers.shuttle.use", "magic", "insertion, sumo, timetable"]),
+        (["controllers.shuttle.parameters.speed=3"], ["controllers.shuttle.parameters.speed", "alpha"]),
+        (["fleet.cuont=3"], ["fleet.cuont", "unknown field", "count"]),
+        (["fleet.count=0"], ["fleet.count", "greater than or equal to 1", "0"]),
+        (["fleet.max_speed_mps=50 km/h"], ["fleet.max_speed_mps", "50 km/h"]),
+        (["fleet.depot=garage"], ["fleet.depot", "garage", "depot"]),
+        (["time.end_s='07:00'"], ["time", "end_s (07:00:00) must come after begin_s (07:30:00)"]),
+        (["time.begin_s=dawn"], ["time.begin_s", "dawn"]),
+        (["demand.commuters.destinations=[atlantis]"], ["demand.commuters.destinations", "atlantis", "ggm"]),
+        (["demand.commuters.destinations=[kumho_hampyeong]"], ["kumho_hampyeong", "2028"]),
+        (["demand.commuters.homes.oechi.junctions=[R99]"], ["demand.commuters.homes.oechi.junctions", "R99"]),
+        (["demand.commuters.homes.oechi.share=0.9"], ["shares", "1.4"]),
+        (["seeds.sumo=-1"], ["seeds.sumo", "-1"]),
+        (["nonsense"], ["path=value", "nonsense"]),
+    ],
+)
+def test_a_wrong_value_is_named(bitgreen: Bitgreen, overrides: list[str], parts: list[str]) -> None:
+    message = bitgreen.refusal("run", "smoke", *(part for text in overrides for part in ("--set", text)))
+    for part in parts:
+        assert part in message
+
+
+def test_a_shift_must_end_after_it_starts(bitgreen: Bitgreen) -> None:
+    shift = "[{sites: ['*'], start_s: '08:00', end_s: '07:00', status: assumed, source: test}]"
+    message = bitgreen.refusal("scenario", "validate", "smoke", "--set", f"demand.commuters.shifts={shift}")
+    assert "demand.commuters.shifts.0" in message
+    assert "start_s 08:00:00, end_s 07:00:00" in message
+
+
+def test_an_unknown_scenario_lists_the_known(bitgreen: Bitgreen) -> None:
+    message = bitgreen.refusal("run", "evening")
+    assert "'evening'" in message
+    assert "morning-shuttle" in message
+
+
+def test_yaml_traps_are_errors_not_surprises(bitgreen: Bitgreen) -> None:
+    twice = bitgreen.scenario("twice", "title: a\ntitle: b\n")
+    assert "stands twice" in bitgreen.refusal("scenario", "validate", twice)
+    circle = bitgreen.scenario("circle", "extends: circle\n")
+    assert "extends itself" in bitgreen.refusal("scenario", "validate", circle)
+    clock = bitgreen.scenario("clock", "extends: smoke\ntime: {begin_s: 10:30, end_s: 10:31}\n")
+    assert bitgreen("scenario", "validate", clock).returncode == 0
+
+
+def test_without_sumo_the_message_says_so(bitgreen: Bitgreen) -> None:
+    # an empty package of the same name hides the wheel
+    site = bitgreen.folder / "hide"
+    (site / "sumo").mkdir(parents=True)
+    (site / "sumo" / "__init__.py").touch()
+    bitgreen.env["PYTHONPATH"] = str(site)
+    message = bitgreen.refusal("run", "smoke")
+    assert "SUMO is not installed" in message
+
+
+def test_a_folder_that_cannot_be_written_is_named(bitgreen: Bitgreen) -> None:
+    blocked = bitgreen.folder / "file"
+    blocked.write_text("")
+    assert "cannot write the run directory" in bitgreen.refusal("run", "smoke", "--out", str(blocked / "run"))
+
+
+def test_help_lists_every_command(bitgreen: Bitgreen) -> None:
+    text = bitgreen("--help").stdout
+    for command in ("run", "gui", "morning", "compare", "report", "serve", "doctor", "scenario", "network"):
+        assert command in text
+
+
+def test_a_gui_without_a_screen_says_what_helps(bitgreen: Bitgreen) -> None:
+    if "DISPLAY" in os.environ:
+        pytest.skip("this machine has a screen")
+    assert "xvfb" in bitgreen.refusal("gui", "smoke", "--play")
+
+
+def test_home_must_hold_networks_and_scenarios(bitgreen: Bitgreen, tmp_path: Path) -> None:
+    bitgreen.env["BITGREEN_HOME"] = str(tmp_path / "nowhere")
+    assert "set BITGREEN_HOME" in bitgreen.refusal("scenario", "list")

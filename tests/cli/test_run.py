@@ -1,0 +1,150 @@
+"""`bitgreen run`: the same result however it is started, and nothing half-written however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from sim.kpi.measure import flat, measure_run
+from sim.rundir import read_manifest
+from tests.cli.conftest import Bitgreen
+
+LONG = ("run", "morning-sumo", "--set", "demand.background.scale=0.1", "--out", "long")
+
+
+def test_json_is_one_document_with_the_promised_keys(bitgreen: Bitgreen) -> None:
+    document = bitgreen.run("smoke")
+    assert set(document) == {"run_id", "scenario", "seed", "status", "fingerprint", "kpis"}
+    assert document["status"] == "finished"
+    assert document["kpis"]["requests"] > 0
+
+
+def test_same_seed_same_events_on_every_engine_and_hash_seed(bitgreen: Bitgreen) -> None:
+    first = bitgreen.run("smoke", "--seed", "3")
+    assert bitgreen.run("smoke", "--seed", "3")["fingerprint"] == first["fingerprint"]
+    assert bitgreen.run("smoke", "--seed", "3", "--engine", "traci")["fingerprint"] == first["fingerprint"]
+    bitgreen.env["PYTHONHASHSEED"] = "77"
+    assert bitgreen.run("smoke", "--seed", "3")["fingerprint"] == first["fingerprint"]
+    assert bitgreen.run("smoke", "--seed", "4")["fingerprint"] != first["fingerprint"]
+
+
+@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb is not installed")
+def test_sumo_gui_gives_the_same_run(bitgreen: Bitgreen) -> None:
+    first = bitgreen.run("smoke")
+    command = ["xvfb-run", "-a", *bitgreen.arguments("gui", "smoke", "--play", "--json")]
+    done = subprocess.run(
+        command, cwd=bitgreen.folder, env=bitgreen.environment(), capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["fingerprint"] == first["fingerprint"]
+
+
+def test_kpis_can_be_measured_again_from_the_directory(bitgreen: Bitgreen) -> None:
+    document = bitgreen.run("smoke", "--out", "here")
+    again = flat(measure_run(bitgreen.folder / "here"))
+    assert again == document["kpis"]
+
+
+def test_nothing_is_overwritten(bitgreen: Bitgreen) -> None:
+    (bitgreen.folder / "taken").mkdir()
+    (bitgreen.folder / "taken" / "mine").write_text("mine")
+    assert "exists already" in bitgreen.refusal("run", "smoke", "--out", "taken")
+    assert (bitgreen.folder / "taken" / "mine").read_text() == "mine"
+
+
+def _wait_for_steps(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until the run has written events."""
+    stream = folder / ".long.partial" / "events.jsonl"
+    for _ in range(600):
+        if stream.exists() and stream.stat().st_size:
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    pytest.fail("the run wrote no events within 30 s")
+
+
+def test_ctrl_c_leaves_a_valid_marked_partial_run(bitgreen: Bitgreen) -> None:
+    process = bitgreen.start(*LONG)
+    _wait_for_steps(bitgreen.folder, process)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    manifest = read_manifest(bitgreen.folder / "long")
+    assert manifest["status"] == "interrupted"
+    kpis = flat(measure_run(bitgreen.folder / "long"))
+    assert kpis["requests"] == sum(kpis[f"requests_{end}"] for end in ("served", "rejected", "cancelled", "unfinished"))
+
+
+def _children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_killed_run_leaves_no_run(bitgreen: Bitgreen) -> None:
+    process = bitgreen.start(*LONG)
+    _wait_for_steps(bitgreen.folder, process)
+    (child,) = _children(process.pid)
+    os.kill(child, signal.SIGKILL)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "crashed" in stderr
+    assert not (bitgreen.folder / "long").exists()
+
+
+def test_a_run_whose_parent_is_killed_ends_too(bitgreen: Bitgreen) -> None:
+    process = bitgreen.start(*LONG)
+    _wait_for_steps(bitgreen.folder, process)
+    (child,) = _children(process.pid)
+    process.kill()
+    process.communicate(timeout=60)
+    for _ in range(200):
+        if not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]:
+            break
+        time.sleep(0.05)
+    else:
+        os.kill(child, signal.SIGKILL)
+        pytest.fail("the run went on without its parent")
+    assert not (bitgreen.folder / "long").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a small disk needs root")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(bitgreen: Bitgreen, small_disk: Path) -> None:
+    done = bitgreen("run", "morning-sumo", "--out", str(small_disk / "full"))
+    assert done.returncode == 1
+    assert "disk is full" in done.stderr or "No space left" in done.stderr
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_controller_that_raises_is_named(bitgreen: Bitgreen, plugin: Mapping[str, str]) -> None:
+    bitgreen.env.update(plugin)
+    use = ("--set", "controllers.shuttle.use=raising")
+    assert "Raising.step raised ZeroDivisionError: planned by the test" in bitgreen.refusal("run", "smoke", *use)
+    assert "which cannot be imported" in bitgreen.refusal("run", "smoke", "--set", "controllers.shuttle.use=broken")
+    assert not [path for path in bitgreen.folder.rglob("*.partial") if path.is_dir()]
+
+
+def test_compare_prints_the_service_rate_first(bitgreen: Bitgreen) -> None:
+    bitgreen.run("smoke", "--out", "a")
+    bitgreen.run("smoke", "--out", "b", "--set", "fleet.count=8")
+    done = bitgreen("compare", "a", "b")
+    assert done.returncode == 0, done.stderr
+    assert "differences are not yet significant" in done.stdout
+    assert done.stdout.index("Service rate") < done.stdout.index("Wait")
+    assert bitgreen("compare", "a", "nowhere").returncode == 1
