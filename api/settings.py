@@ -36,16 +36,14 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
         le=1024,
-        description="runs under way at most (default: cores)",
+        description="runs under way at most",
     )
     max_queued: int = Field(1000, ge=1, description="runs waiting at most; more are refused with 429")
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return (
-            frozenset(part.strip().lower() for part in value.split(",")) if isinstance(value, str) else value
-        )
+        return frozenset(part.strip().lower() for part in value.split(",")) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _kept_from_the_network(self) -> Self:

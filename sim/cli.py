@@ -8,12 +8,13 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from sim.engine.sumo import EngineName
 from sim.errors import SandboxError, SetupError
 from sim.home import use_kernel_cache
 from sim.scenario import catalogue, format_clock, json_schema, load_scenario
@@ -40,6 +41,7 @@ Overrides = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(help="The run's directory; must not exist yet. [default: runs/RUN_ID]")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else.")]
+Headless = Literal["libsumo", "traci"]
 RUNS = Path("runs")
 
 
@@ -57,7 +59,7 @@ class Bar:
         self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -84,12 +86,11 @@ def run(
     overrides: Overrides = None,
     out: Out = None,
     json_output: Json = False,
-    engine: Annotated[str, typer.Option(help="libsumo, or traci for a SUMO process of its own.")] = "libsumo",
+    engine: Annotated[
+        Headless, typer.Option(help="libsumo, or traci to a SUMO process.")
+    ] = "libsumo",
 ) -> None:
     """Run a scenario and publish its run directory."""
-    if engine not in {"libsumo", "traci"}:
-        msg = f"--engine {engine!r} is not known; allowed are libsumo, traci (sumo-gui: `bitgreen gui`)"
-        raise SandboxError(msg)
     _run(scenario, seed, overrides, out, json_output=json_output, engine=engine)
 
 
@@ -107,7 +108,7 @@ def gui(
 
 
 def _run(
-    name: str, seed: int | None, overrides: list[str] | None, out: Path | None, *, json_output: bool, engine: Any,
+    name: str, seed: int | None, overrides: list[str] | None, out: Path | None, *, json_output: bool, engine: EngineName,
     play: bool = True,
 ) -> None:  # fmt: skip
     from sim.runner.local import run_one
@@ -183,7 +184,9 @@ def report(
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: BITGREEN_HOST or 127.0.0.1]")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. [default: BITGREEN_HOST or 127.0.0.1]")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port. [default: BITGREEN_PORT or 8000]", min=0, max=65535)] = None,
 ) -> None:
     """Serve the HTTP API."""
@@ -205,7 +208,7 @@ def doctor() -> None:
 
     missing = missing_packages()
     if missing:
-        msg = f"system packages are missing: {', '.join(missing)}; on Debian or Ubuntu: apt-get install {' '.join(missing)}"
+        msg = f"missing system packages; on Debian or Ubuntu: apt-get install {' '.join(missing)}"
         raise SetupError(msg)
     compile_kernels()
     results.print(f"SUMO: {sumo_binary('sumo').parent.parent}")

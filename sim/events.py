@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
+E = TypeVar("E", bound="Event")
 KINDS: dict[str, type[Event]] = {}
 
 
@@ -31,10 +32,10 @@ class Event:
         return {"kind": self.kind, **values}
 
 
-def event(kind: str, **example: Any) -> Any:
+def event(kind: str, **example: Any) -> Callable[[type[E]], type[E]]:  # noqa: ANN401 (the fields of any event)
     """Register an event class under `kind` with the fields of an example."""
 
-    def register(cls: type[Event]) -> type[Event]:
+    def register(cls: type[E]) -> type[E]:
         cls.kind = kind
         cls.example = {"time_s": 27_000.0, **example}
         KINDS[kind] = cls
@@ -105,7 +106,9 @@ class PickedUp(Event):
     odometer_m: float
 
 
-@event("dropped_off", person_id="p12", request_id="r12", vehicle_id="shuttle.3", edge="L005+", load=3, odometer_m=24120.0)
+@event(
+    "dropped_off", person_id="p12", request_id="r12", vehicle_id="shuttle.3", edge="L005+", load=3, odometer_m=24120.0
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DroppedOff(Event):
     """A rider has left the vehicle; `load` counts all on board afterwards."""

@@ -116,7 +116,7 @@ class RunDir:
             self._commands.close()
             stream = self.work / EVENT_STREAM
             events = list(_read_stream(stream))
-            pq.write_table(_table(events), self.work / EVENTS, compression="zstd")  # type: ignore[no-untyped-call]
+            pq.write_table(_table(events), self.work / EVENTS, compression="zstd")
             stream.unlink()
         return events
 
@@ -180,11 +180,11 @@ def read_kpis(run: Path) -> list[dict[str, Any]]:
 def read_events(run: Path) -> list[Event]:
     """Return the events of a published run in the order in which they were written."""
     read_manifest(run)
-    table = pq.read_table(run / EVENTS, columns=["data"])  # type: ignore[no-untyped-call]
+    table = pq.read_table(run / EVENTS, columns=["data"])
     return [from_row(json.loads(text)) for text in table.column("data").to_pylist()]
 
 
-def _load(run: Path, name: str) -> Any:
+def _load(run: Path, name: str) -> Any:  # noqa: ANN401 (JSON)
     try:
         return json.loads((run / name).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from sim.errors import NotFoundError, ScenarioError
 from sim.home import home
@@ -142,7 +143,9 @@ class Arrival(Model):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.earliest_s <= self.latest_s:
-            msg = f"earliest_s ({self.earliest_s}) must exceed latest_s ({self.latest_s}); both count back from the shift"
+            msg = (
+                f"earliest_s ({self.earliest_s}) must exceed latest_s ({self.latest_s}); both count back from the shift"
+            )
             raise ValueError(msg)
         return self
 
@@ -346,7 +349,11 @@ def json_schema() -> dict[str, Any]:
 class _Loader(yaml.SafeLoader):
     """YAML without two traps: 10:30 read as the number 630, and a key given twice."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002 (as PyYAML has it)
+    ) -> dict[Any, Any]:
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -358,7 +365,9 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag not in {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}]
+    first: [
+        (tag, regexp) for tag, regexp in resolvers if tag not in {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?\d+$"), list("-+0123456789"))
@@ -374,9 +383,7 @@ def catalogue() -> dict[str, Path]:
     return {path.stem: path for path in sorted((home() / "scenarios").glob("*.yaml")) if not path.stem.startswith("_")}
 
 
-def load_scenario(
-    name_or_path: str | Path, *, seed: int | None = None, overrides: Sequence[str] = ()
-) -> Scenario:
+def load_scenario(name_or_path: str | Path, *, seed: int | None = None, overrides: Sequence[str] = ()) -> Scenario:
     """Read a scenario by name or path, follow `extends`, apply `path=value` overrides, and check its shape.
 
     Parameters
@@ -471,7 +478,7 @@ def _override(document: dict[str, Any], text: str) -> None:
     node[keys[-1]] = yaml.load(raw, Loader=_Loader)  # noqa: S506 (a SafeLoader)
 
 
-def _describe(entry: Any) -> str:
+def _describe(entry: ErrorDetails) -> str:
     place = ".".join(str(part) for part in entry["loc"]) or "(document)"
     if entry["type"] == "extra_forbidden":
         return f"{place}: unknown field; allowed are {', '.join(_fields_at(entry['loc'][:-1]))}"
@@ -487,10 +494,8 @@ def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
     node: dict[str, Any] = schema
     for part in loc:
         node = _resolve(schema, node)
-        if isinstance(part, int):
-            node = node.get("items", {})
-        else:
-            node = node.get("properties", {}).get(part) or _values(node)
+        named = node.get("properties", {}).get(part)
+        node = node.get("items", {}) if isinstance(part, int) else named or _values(node)
     return sorted(_resolve(schema, node).get("properties", {}))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -113,9 +113,9 @@ class Controller(Protocol):
 class ControllerClass(Protocol):
     """What an entry point of the group `bitgreen.controllers` must name."""
 
-    Parameters: type[Parameters]
+    Parameters: ClassVar[type[Parameters]]
 
-    def __call__(self, parameters: Parameters) -> Controller:
+    def __call__(self, parameters: Any, /) -> Controller:  # noqa: ANN401 (its own Parameters)
         """Make a controller."""
 
 

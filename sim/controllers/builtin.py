@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from sim.controllers.fleet import waiting_fleet
 from sim.world import World
 
 
-class Parameters(base.Parameters):
+class SumoParameters(base.Parameters):
     """Which of SUMO's dispatchers, by SUMO's name."""
 
     algorithm: Literal["greedy", "greedyClosest", "greedyShared", "routeExtension"] = Field("greedyClosest")
@@ -21,9 +21,9 @@ class Parameters(base.Parameters):
 class SumoDispatch:
     """Leaves every decision to SUMO; riders ask when they wish to travel."""
 
-    Parameters = Parameters
+    Parameters: ClassVar[type[base.Parameters]] = SumoParameters
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: SumoParameters) -> None:
         self._parameters = parameters
 
     def prepare(self, inputs: Inputs) -> Preparation:

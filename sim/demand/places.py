@@ -134,7 +134,7 @@ class Places:
         return metres
 
     def _between_m(self, start: int, end: int) -> float:
-        """Return the metres from the end of an edge to the start of another; the way round where they are one."""
+        """Return the metres from the end of an edge to the start of another, or the way round to its own."""
         graph = self.graph
         if start == end:
             onward = graph.turn_to[(graph.turn_from == start) & graph.turn_permits["taxi"]]

@@ -26,6 +26,7 @@ class WorldBody:
         self,
         port: SumoPort,
         run: RunDir,
+        *,
         graph: EdgeGraph,
         times: EdgeTimes,
         observer: Observer,

@@ -118,7 +118,15 @@ def _params(params: dict[str, object]) -> Iterator[str]:
 
 def _traffic(population: Population) -> Iterator[str]:
     trips = [
-        (car.depart_s, car.vehicle_id, "car", car.origin_edge, car.origin_pos_m, car.destination_edge, car.destination_pos_m)
+        (
+            car.depart_s,
+            car.vehicle_id,
+            "car",
+            car.origin_edge,
+            car.origin_pos_m,
+            car.destination_edge,
+            car.destination_pos_m,
+        )
         for car in population.cars
     ] + [
         (trip.depart_s, trip.vehicle_id, trip.vehicle_class, trip.origin_edge, None, trip.destination_edge, None)
@@ -126,7 +134,7 @@ def _traffic(population: Population) -> Iterator[str]:
     ]
     for depart, vehicle, kind, start, start_m, end, end_m in sorted(trips, key=lambda trip: trip[:2]):
         # a home or a gate lies beside the road: nobody starts at full speed in the middle of an edge
-        where = f'departLane="best" departSpeed="max"' if start_m is None else f'departPos="{start_m:.1f}"'
+        where = 'departLane="best" departSpeed="max"' if start_m is None else f'departPos="{start_m:.1f}"'
         until = "" if end_m is None else f' arrivalPos="{end_m:.1f}"'
         yield f'<trip id="{vehicle}" type="{kind}" depart="{depart:.2f}" from="{start}" to="{end}" {where}{until}/>'
 
@@ -145,7 +153,11 @@ def _service(scenario: Scenario, service: Preparation) -> Iterator[str]:
 def _vehicle(vehicle: ServiceVehicle, scenario: Scenario, service: Preparation) -> Iterator[str]:
     depot = scenario.fleet.depot if scenario.fleet else None
     start = f'id="{vehicle.id}" type="{vehicle.vehicle_class}" depart="{vehicle.depart_s:.2f}" departPos="stop"'
-    place = f'parkingArea="{depot}"' if depot else f'edge="{vehicle.start_edge}" endPos="{vehicle.start_pos_m:.1f}" parking="true"'
+    place = (
+        f'parkingArea="{depot}"'
+        if depot
+        else f'edge="{vehicle.start_edge}" endPos="{vehicle.start_pos_m:.1f}" parking="true"'
+    )
     if service.taxi == "none":
         yield f"<vehicle {start} line={quoteattr(vehicle.calls[0].line if vehicle.calls else 'depot')}>"
         yield f'  <route edges="{" ".join(vehicle.edges)}"/>'

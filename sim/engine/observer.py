@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,8 +12,22 @@ from sim.demand.population import Car, Rider
 from sim.engine.sumo import StepFacts, SumoPort
 from sim.errors import InvariantError
 from sim.events import (
-    Arrived, CarArrived, CarUnfinished, Collision, DroppedOff, Event, PersonDeparted, PickedUp, Rejected,
-    RequestSubmitted, StopServed, Unfinished, VehicleRetired, VehicleStarted, VehicleTeleported, WalkEnded,
+    Arrived,
+    CarArrived,
+    CarUnfinished,
+    Collision,
+    DroppedOff,
+    Event,
+    PersonDeparted,
+    PickedUp,
+    Rejected,
+    RequestSubmitted,
+    StopServed,
+    Unfinished,
+    VehicleRetired,
+    VehicleStarted,
+    VehicleTeleported,
+    WalkEnded,
 )  # fmt: skip
 
 State = Literal["at_home", "waiting", "walking", "riding", "arrived", "gone"]
@@ -31,7 +46,7 @@ class Journey:
         return self.plan.rider
 
     def next_state(self) -> State:
-        """What the rider does in the present leg before anything else happens."""
+        """Return what the rider does first in the present leg."""
         legs = self.plan.legs
         return "walking" if self.leg < len(legs) and isinstance(legs[self.leg], WalkLeg) else "waiting"
 
@@ -65,7 +80,9 @@ class Observer:
         self._battery = battery
         self._seats = seats
         self.journeys = {plan.rider.person_id: Journey(plan) for plan in plans}
-        self._pending = sorted(self.journeys.values(), key=lambda j: (j.rider.earliest_s, j.rider.request_id), reverse=True)
+        self._pending = sorted(
+            self.journeys.values(), key=lambda j: (j.rider.earliest_s, j.rider.request_id), reverse=True
+        )
         self._walking: set[str] = set()
         self._cars = {car.vehicle_id: car for car in cars}
         self._cars_departed: dict[str, float] = {}
@@ -158,40 +175,43 @@ class Observer:
             return
         left = sorted(set(vehicle.on_board) - set(aboard))
         entered = sorted(set(aboard) - set(vehicle.on_board))
-        place = {"edge": self._port.road(vehicle.id)[0], "odometer_m": self._port.odometer_m(vehicle.id)}
+        where = {
+            "time_s": now,
+            "vehicle_id": vehicle.id,
+            "edge": self._port.road(vehicle.id)[0],
+            "odometer_m": self._port.odometer_m(vehicle.id),
+        }
         load = len(vehicle.on_board)
         for person_id in left:
             load -= 1
             journey = self.journeys[person_id]
-            yield self._ride(DroppedOff, journey, vehicle, now, load, place)
+            yield self._ride(DroppedOff, journey.rider, load=load, **where)
             journey.leg += 1
             self._begin_leg(journey)
         for person_id in entered:
             load += 1
             journey = self.journeys[person_id]
-            yield self._ride(PickedUp, journey, vehicle, now, load, place)
+            yield self._ride(PickedUp, journey.rider, load=load, **where)
             journey.state = "riding"
         vehicle.boarded += len(entered)
         vehicle.alighted += len(left)
         vehicle.changed_s, vehicle.on_board = now, aboard
 
     @staticmethod
-    def _ride(
-        kind: type[PickedUp | DroppedOff], journey: Journey, vehicle: FleetVehicle, now: float, load: int,
-        place: Mapping[str, Any],
-    ) -> Event:  # fmt: skip
-        rider = journey.rider
-        return kind(
-            time_s=now, person_id=rider.person_id, request_id=rider.request_id, vehicle_id=vehicle.id, load=load, **place
-        )
+    def _ride(kind: type[PickedUp | DroppedOff], rider: Rider, **where: Any) -> Event:  # noqa: ANN401 (event fields)
+        return kind(person_id=rider.person_id, request_id=rider.request_id, **where)
 
     def _leave_stop(self, vehicle: FleetVehicle, now: float) -> Iterator[Event]:
         if vehicle.stopped_s is not None and vehicle.boarded + vehicle.alighted:
             yield StopServed(
                 # riders board when the vehicle stops and alight when the dwell is over; an idle one stands on
-                time_s=now if vehicle.boarded else vehicle.changed_s, vehicle_id=vehicle.id, edge=self._port.road(vehicle.id)[0],
-                started_s=vehicle.stopped_s, boarded=vehicle.boarded, alighted=vehicle.alighted,
-            )  # fmt: skip
+                time_s=now if vehicle.boarded else vehicle.changed_s,
+                vehicle_id=vehicle.id,
+                edge=self._port.road(vehicle.id)[0],
+                started_s=vehicle.stopped_s,
+                boarded=vehicle.boarded,
+                alighted=vehicle.alighted,
+            )
         vehicle.stopped_s, vehicle.boarded, vehicle.alighted = None, 0, 0
 
     def _arrived(self, facts: StepFacts) -> Iterator[Event]:
@@ -247,10 +267,5 @@ class Observer:
 
 def submission(rider: Rider, now: float) -> RequestSubmitted:
     """Return the event of a rider's wish to travel."""
-    return RequestSubmitted(
-        time_s=min(now, rider.earliest_s), request_id=rider.request_id, person_id=rider.person_id, purpose=rider.purpose,
-        origin_edge=rider.origin_edge, origin_pos_m=rider.origin_pos_m, destination_edge=rider.destination_edge,
-        destination_pos_m=rider.destination_pos_m, size=rider.size, earliest_s=rider.earliest_s,
-        latest_arrival_s=rider.latest_arrival_s, shift_start_s=rider.shift_start_s, direct_ride_s=rider.direct_ride_s,
-        direct_distance_m=rider.direct_distance_m, zone=rider.zone, site=rider.site, scopes=list(rider.scopes),
-    )  # fmt: skip
+    wish = dataclasses.asdict(rider) | {"scopes": list(rider.scopes)}
+    return RequestSubmitted(time_s=min(now, rider.earliest_s), **wish)

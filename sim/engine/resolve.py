@@ -82,7 +82,8 @@ def _controller(use: ControllerUse | None) -> Controller | None:
     except ValidationError as error:
         allowed = ", ".join(sorted(found.Parameters.model_fields)) or "none"
         faults = "; ".join(
-            f"{place}.parameters.{'.'.join(map(str, e['loc']))}: {e['msg']}, found {e['input']!r}" for e in error.errors()
+            f"{place}.parameters.{'.'.join(map(str, e['loc']))}: {e['msg']}, found {e['input']!r}"
+            for e in error.errors()
         )
         msg = f"{faults}; {use.use} has the parameters {allowed}"
         raise ScenarioError(msg) from None

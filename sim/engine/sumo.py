@@ -78,7 +78,9 @@ class SumoPort(AbstractContextManager["SumoPort"]):
             raise SetupError(msg)
         self.engine = engine
         self._log = log
-        arguments = [part for key, value in options.items() for part in ((f"--{key}", value) if value else (f"--{key}",))]
+        arguments = [
+            part for key, value in options.items() for part in ((f"--{key}", value) if value else (f"--{key}",))
+        ]
         self._lib: Any = self._start(engine, arguments, play=play)
         self._sim = self._lib.simulation
         self._sim.subscribe(list(_WATCHED))
@@ -103,7 +105,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         except ImportError as error:
             msg = f"SUMO's Python packages cannot be loaded: {error}; run `make run` or `bitgreen doctor`"
             raise SetupError(msg) from error
-        except Exception as error:  # noqa: BLE001 (libsumo and TraCI raise unrelated classes, some of them C++ ones)
+        except Exception as error:
             msg = f"SUMO did not start: {error}\n{self.log_errors()}".rstrip()
             raise EngineError(msg) from error
 
@@ -119,7 +121,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         begin_s = self.time_s
         try:
             self._sim.step()
-        except Exception as error:  # noqa: BLE001 (see _start)
+        except Exception as error:
             msg = f"SUMO failed in the step at {begin_s} s: {error}\n{self.log_errors()}".rstrip()
             raise EngineError(msg) from error
         facts = self._sim.getSubscriptionResults()
@@ -262,5 +264,3 @@ def _require_display() -> None:
         hint = "xvfb-run -a bitgreen gui …" if shutil.which("xvfb-run") else "install xvfb and use xvfb-run -a"
         msg = f"sumo-gui needs a screen: DISPLAY is not set; without one: {hint}"
         raise SetupError(msg)
-
-

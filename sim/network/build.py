@@ -55,7 +55,7 @@ def build_network(name: str, *, out: Path | None = None) -> BuildReport:
     name
         A folder in `networks/`.
     out
-        Where the files go; the network's own `built/` unless given. Files there are replaced once all are made.
+        Where the files go, once all are made; the network's own `built/` unless given.
 
     Raises
     ------
@@ -91,13 +91,16 @@ def stale(name: str) -> list[str]:
         report = build_network(name, out=Path(scratch))
         fresh = {file.name: file.read_bytes() for file in report.files}
     return sorted(
-        file for file, content in fresh.items() if not (built / file).is_file() or (built / file).read_bytes() != content
+        file
+        for file, content in fresh.items()
+        if not (built / file).is_file() or (built / file).read_bytes() != content
     )
 
 
 def _netconvert(nodes: Path, edges: Path, connections: Path, net_file: Path) -> tuple[str, ...]:
     """Run netconvert, drop its dated header so that equal tables give equal bytes, return its warnings."""
-    command = [sumo_binary("netconvert"), "-n", nodes, "-e", edges, "-x", connections, "-o", net_file, *NETCONVERT_OPTIONS]
+    inputs = ("-n", str(nodes), "-e", str(edges), "-x", str(connections), "-o", str(net_file))
+    command = [str(sumo_binary("netconvert")), *inputs, *NETCONVERT_OPTIONS]
     done = subprocess.run(command, env=sumo_env(), capture_output=True, text=True, check=False, cwd=nodes.parent)
     lines = done.stderr.splitlines()
     errors = [line for line in lines if line.startswith("Error")]

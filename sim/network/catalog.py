@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sim.errors import NetworkError, NotFoundError
@@ -93,7 +92,6 @@ class Places(_Place):
     lines: dict[str, LinePath]
     gateways: dict[str, GatewayPlace]
     junctions: dict[str, JunctionPlace]
-
 
 
 @dataclass(frozen=True, slots=True)

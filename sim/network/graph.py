@@ -20,7 +20,18 @@ IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 VCLASSES = (
-    *("passenger", "taxi", "bus", "coach", "delivery", "truck", "trailer", "emergency", "evehicle", "motorcycle"),
+    *(
+        "passenger",
+        "taxi",
+        "bus",
+        "coach",
+        "delivery",
+        "truck",
+        "trailer",
+        "emergency",
+        "evehicle",
+        "motorcycle",
+    ),
     *("bicycle", "pedestrian", "custom1", "custom2"),
 )
 
@@ -67,7 +78,9 @@ class EdgeGraph:
         """
         try:
             net = sumolib.net.readNet(str(path), withInternal=True)
-            edges = sorted((e for e in net.getEdges(withInternal=False) if not e.getFunction()), key=lambda e: e.getID())
+            edges = sorted(
+                (e for e in net.getEdges(withInternal=False) if not e.getFunction()), key=lambda e: e.getID()
+            )
         except (OSError, ValueError, KeyError, AttributeError) as error:
             msg = f"{path}: cannot be read as a SUMO network: {error}"
             raise NetworkError(msg) from error
@@ -89,9 +102,7 @@ class EdgeGraph:
             permits={vclass: np.array([edge.allows(vclass) for edge in edges]) for vclass in VCLASSES},
             turn_from=np.array([a for a, _ in pairs], dtype=np.int64),
             turn_to=np.array([b for _, b in pairs], dtype=np.int64),
-            turn_permits={
-                vclass: np.array([vclass in turns[pair].vclasses for pair in pairs]) for vclass in VCLASSES
-            },
+            turn_permits={vclass: np.array([vclass in turns[pair].vclasses for pair in pairs]) for vclass in VCLASSES},
             shapes=tuple(np.array(edge.getLanes()[0].getShape(), dtype=np.float64)[:, :2] for edge in edges),
         )
 
@@ -133,7 +144,7 @@ class EdgeGraph:
         """
         first, last = self.position(start), self.position(end)
         turns = self._turn_costs(self.time_s if edge_weights is None else edge_weights, vclass)
-        _, before = dijkstra(turns, indices=first, return_predecessors=True)
+        _, before = dijkstra(turns, indices=np.array(first), return_predecessors=True)
         path = [last]
         while path[-1] != first:
             previous = int(before[path[-1]])
@@ -160,7 +171,8 @@ class EdgeGraph:
         permitted = self._of_class(self.permits, vclass)
         if not permitted.any():
             return permitted
-        return permitted & (labels == np.bincount(labels[permitted]).argmax())
+        largest: BoolArray = permitted & (labels == np.bincount(labels[permitted]).argmax())
+        return largest
 
     def position(self, edge: str) -> int:
         """Return the position of an edge in every array."""

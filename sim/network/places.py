@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from xml.etree import ElementTree as ET
 
 import sumolib
@@ -15,6 +16,8 @@ ENTRANCE_GAP_M = 25.0
 """Free kerb between a site's entrance and the junctions at both ends of its edge."""
 BAY_DEPTH_M = 7.5
 BAY_WIDTH_M = 3.5
+KERB_M = 4.0
+"""From the middle of the kerb lane to the bays."""
 DEPOT_BAYS = 40
 STOP_CAPACITY = 100
 """Waiting people a stop holds; SUMO's default of 6 would leave the rest of a shift standing off the stop."""
@@ -51,13 +54,13 @@ def additional_xml(places: Places, net: sumolib.net.Net) -> bytes:
     for key, line in places.lines.items():
         for stop in line.stops:
             lines.setdefault(stop, []).append(key)
-    for key, stop in sorted(places.stops.items()):
+    for key, kerb in sorted(places.stops.items()):
         attributes = {
             "id": key,
-            "name": stop.name,
-            "lane": stop.lane,
-            "startPos": f"{stop.start_m:.2f}",
-            "endPos": f"{stop.end_m:.2f}",
+            "name": kerb.name,
+            "lane": kerb.lane,
+            "startPos": f"{kerb.start_m:.2f}",
+            "endPos": f"{kerb.end_m:.2f}",
             "personCapacity": str(STOP_CAPACITY),
         }
         if key in lines:
@@ -66,7 +69,7 @@ def additional_xml(places: Places, net: sumolib.net.Net) -> bytes:
     if "shuttle_depot" in places.sites:
         root.append(_depot(places.sites["shuttle_depot"], net))
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    return b"".join((ET.tostring(root, encoding="utf-8", xml_declaration=True), b"\n"))
 
 
 def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:
@@ -75,7 +78,8 @@ def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:
     span = DEPOT_BAYS / 2 * BAY_WIDTH_M
     start = min(max(site.pos_m - span / 2, ENTRANCE_GAP_M), lane.getLength() - ENTRANCE_GAP_M - span)
     if start < 0:
-        msg = f"sites.csv: shuttle_depot on edge {site.edge} of {lane.getLength():.0f} m; allowed: {span + 50:.0f} m or more"
+        allowed = f"an edge of {span + 2 * ENTRANCE_GAP_M:.0f} m or more"
+        msg = f"sites.csv: shuttle_depot: found edge {site.edge}, {lane.getLength():.0f} m; allowed: {allowed}"
         raise NetworkError(msg)
     depot = ET.Element(
         "parkingArea",
@@ -87,21 +91,18 @@ def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:
         roadsideCapacity="0",
         onRoad="false",
     )
+    # SUMO puts a vehicle's front at x, y and lets it head towards 180 degrees minus `angle`: here off the road
     for bay in range(DEPOT_BAYS):
         row, column = divmod(bay, DEPOT_BAYS // 2)
-        out = 4.0 + BAY_DEPTH_M / 2 + row * (BAY_DEPTH_M + 1.0)
+        out = KERB_M + (row + 1) * BAY_DEPTH_M
         along = start + (column + 0.5) * BAY_WIDTH_M
         x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), along)
         ahead = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), along + 0.5)
-        dx, dy = 2 * (ahead[0] - x), 2 * (ahead[1] - y)
+        dx, dy = 2 * float(ahead[0] - x), 2 * float(ahead[1] - y)
         attributes = {"x": x + out * dy, "y": y - out * dx, "width": BAY_WIDTH_M, "length": BAY_DEPTH_M}
         cells = {key: f"{value:.2f}" for key, value in attributes.items()}
-        ET.SubElement(depot, "space", cells, angle=f"{_bearing(dy, -dx):.1f}")
+        ET.SubElement(depot, "space", cells, angle=f"{180.0 - math.degrees(math.atan2(dy, -dx)):.1f}")
     return depot
-
-
-def _bearing(dx: float, dy: float) -> float:
-    return float(sumolib.geomhelper.angle2D((0, 0), (dx, dy))) 
 
 
 def _site(site: Site, tables: Tables, net: sumolib.net.Net) -> SitePlace:
@@ -137,19 +138,17 @@ def _entrance_edge(
     """Return the road side a site is entered from.
 
     The table of anchors wins; else the nearest road at the site's junction that pedestrians may use, on the side
-    the site lies on.
+    of the site.
     """
     if site.id in tables.site_anchors:
         anchor = tables.site_anchors[site.id]
         return net.getEdge(f"{anchor.road}{anchor.direction}")
     roads = [r.id for r in tables.roads.values() if site.node in (r.start, r.end) and not r.motor_only]
     if not roads:
-        msg = f"sites.csv: {site.id}: junction {site.node} has no road that pedestrians may use; allowed: one that has"
+        msg = f"sites.csv: {site.id}: found junction {site.node}, allowed: one with a road open to pedestrians"
         raise NetworkError(msg)
     sides = [net.getEdge(f"{road}{side}") for road in sorted(roads) for side in "+-"]
-    return min(
-        sides, key=lambda e: sumolib.geomhelper.distancePointToPolygon(point, e.getLanes()[0].getShape())
-    )
+    return min(sides, key=lambda e: sumolib.geomhelper.distancePointToPolygon(point, e.getLanes()[0].getShape()))
 
 
 def _stop(kerb: Kerb, tables: Tables, net: sumolib.net.Net, off: set[str]) -> StopKerb:

@@ -9,7 +9,19 @@ from sim.network.tables import Junction, LonLat, Road, Tables
 from sim.network.turns import connect, road_points
 
 VEHICLE_CLASSES = (
-    *("private", "emergency", "authority", "army", "vip", "passenger", "hov", "taxi", "bus", "coach", "delivery"),
+    *(
+        "private",
+        "emergency",
+        "authority",
+        "army",
+        "vip",
+        "passenger",
+        "hov",
+        "taxi",
+        "bus",
+        "coach",
+        "delivery",
+    ),
     *("truck", "trailer", "motorcycle", "moped", "evehicle"),
 )
 """Every road takes these; rails, waterways, airspace and the custom classes stay free for permits."""
@@ -19,8 +31,8 @@ SLOW_CLASSES = ("bicycle", "pedestrian", "scooter", "wheelchair")
 def signalled(tables: Tables) -> tuple[str, ...]:
     """Return the junctions with signals, sorted.
 
-    The rule: at least three arms, one of them arterial, and one with two lanes or more at 50 km/h or more that
-    crosses or joins it; the `signal` column of the table overrides it.
+    The rule: three arms or more, one of them arterial and one with two lanes or more at 50 km/h or more; the
+    `signal` column of the table overrides it.
     """
     arms = _arms(tables)
     return tuple(sorted(key for key, node in tables.junctions.items() if _has_signal(node, arms[key])))

@@ -23,7 +23,7 @@ SEARCH_M = 400.0
 CLOSED_M = 1e7
 """Metres a motor road counts where calls must fit in between: more than any way has."""
 STOP_LENGTH_M = 20.0
-JUNCTION_GAP_M = 12.0
+JUNCTION_GAP_M = 5.0
 """Free kerb between a stop and the junctions at both ends of its edge."""
 NODE_ANCHOR_M = 45.0
 """How far from a junction the stop named after it stands."""
@@ -62,6 +62,7 @@ class Placement:
     """All stops and lines on the net."""
 
     kerbs: dict[str, tuple[Kerb, ...]]
+    """Both kerbs of every built stop by place."""
     lines: dict[str, DrivenLine]
     off_network: tuple[OffNetworkStop, ...]
 
@@ -90,7 +91,7 @@ class _Placer:
     tables: Tables
     net: sumolib.net.Net
     graph: EdgeGraph
-    placed: dict[str, tuple[Kerb, Kerb]] = field(default_factory=dict)
+    placed: dict[str, tuple[Kerb, ...]] = field(default_factory=dict)
     legs_m: dict[bool, FloatArray] = field(default_factory=dict)
     """All-pairs metres, by whether motor roads count as closed."""
 
@@ -113,7 +114,7 @@ class _Placer:
     def _drive(self, key: str, calls: Sequence[LineStop]) -> DrivenLine:
         options = {number: found for number, call in enumerate(calls) if (found := self._options(call.place))}
         if {0, len(calls) - 1} - set(options):
-            msg = f"lines.csv: line {key} starts or ends at a stop without position; allowed: with lon/lat or anchor"
+            msg = f"lines.csv: line {key}: found an end without position, allowed: a stop with lon/lat or anchor"
             raise NetworkError(msg)
         kerbs = self._shortest_way(key, options)
         for kerb in kerbs.values():
@@ -154,7 +155,7 @@ class _Placer:
         return [r.id for r in roads if place.anchor in (r.start, r.end) and place.anchor and not r.motor_only]
 
     def _near_roads(self, place: StopPlace) -> list[tuple[float, str]]:
-        """Return distance and id of the roads open to pedestrians, nearest first; only the anchor if it has one."""
+        """Return distance and id of the roads open to pedestrians, nearest first; of the anchor if it is a road."""
         if place.lonlat is None:
             return []
         x, y = self.net.convertLonLat2XY(*place.lonlat)
@@ -162,7 +163,7 @@ class _Placer:
         anchored = [place.anchor] if place.anchor in roads else roads
         return sorted((self._project(road, x, y)[1], road) for road in anchored)
 
-    def _twins(self, place: StopPlace, road: str) -> tuple[Kerb, Kerb]:
+    def _twins(self, place: StopPlace, road: str) -> tuple[Kerb, ...]:
         """Return both kerbs of a stop on a road, each beside the post that stands on its side."""
         return self._kerb_at(place, f"{road}+"), self._kerb_at(place, f"{road}-")
 
@@ -174,12 +175,14 @@ class _Placer:
             share = 0.5 if place.anchor == road else at_start if place.anchor == start else 1.0 - at_start
             return self._kerb(place.id, edge, share)
         posts = [row.lonlat for row in self.tables.stops if row.place == place.id]
-        points = [self.net.convertLonLat2XY(*post) for post in (posts if posts and not place.anchor else [place.lonlat])]
+        points = [
+            self.net.convertLonLat2XY(*post) for post in (posts if posts and not place.anchor else [place.lonlat])
+        ]
         shape = self.net.getEdge(edge).getLanes()[0].getShape()
         nearest = min(points, key=lambda point: sumolib.geomhelper.distancePointToPolygon(point, shape))
         return self._kerb(place.id, edge, self._project(road, *nearest)[0])
 
-    def _mirrored(self, kerb: Kerb) -> tuple[Kerb, Kerb]:
+    def _mirrored(self, kerb: Kerb) -> tuple[Kerb, ...]:
         road, side = kerb.edge[:-1], kerb.edge[-1]
         share = kerb.pos_m / self._length(kerb.edge)
         share = share if side == "+" else 1.0 - share

@@ -55,7 +55,7 @@ class StopPlace:
     """One stop by name; its two kerbs are built from it.
 
     `anchor` names the junction or the road it stands at, or is `line`: between its neighbours in a line although
-    it has a surveyed position.
+    its position is surveyed.
     """
 
     id: str
@@ -112,7 +112,7 @@ class SiteAnchor:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Where background traffic enters and leaves: `roads` lead from there into the study area, the widest first."""
+    """Where background traffic enters and leaves; `roads` lead from there into the study area, widest first."""
 
     node: str
     name_en: str
@@ -279,9 +279,7 @@ def read_tables(folder: Path) -> Tables:
             )
             for row in _read(folder / "gateways.csv", ("node", "name_en", "name_ko", "roads", "status", "basis"))
         },
-        signal_turns=tuple(
-            _signal_turn(row, roads) for row in _read(folder / "signal_turns.csv", TURN_COLUMNS)
-        ),
+        signal_turns=tuple(_signal_turn(row, roads) for row in _read(folder / "signal_turns.csv", TURN_COLUMNS)),
     )
 
 
@@ -321,11 +319,12 @@ def _read(file: Path, columns: tuple[str, ...]) -> list[_Row]:
 
 
 def _keyed(rows: list[_Row], build: Callable[[_Row], _Item]) -> dict[str, _Item]:
-    items: dict[str, Item] = {}
+    items: dict[str, _Item] = {}
     for row in rows:
         item = build(row)
         if item.id in items:
-            raise row.fail("id", "an id that no earlier row has")
+            fault = row.fail("id", "an id that no earlier row has")
+            raise fault
         items[item.id] = item
     return items
 
@@ -418,6 +417,7 @@ def _lines(file: Path, places: Collection[str]) -> dict[str, tuple[LineStop, ...
         )
         calls = lines.setdefault(f"{call.line}.{call.direction}".replace(" ", "-"), [])
         if call.sequence != len(calls) + 1:
-            raise row.fail("sequence", f"{len(calls) + 1}, the next of this line and direction")
+            fault = row.fail("sequence", f"{len(calls) + 1}, the next of this line and direction")
+            raise fault
         calls.append(call)
     return {key: tuple(calls) for key, calls in lines.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from sim.network.tables import LonLat, Road, SignalTurn, Tables
@@ -32,8 +33,8 @@ class Arm:
 def road_points(road: Road, tables: Tables) -> tuple[LonLat, ...]:
     """Return a road's line from junction to junction without bends inside the junctions.
 
-    The survey's lines follow bus paths, some of which have a vertex a few metres from a junction; netconvert makes
-    loops of those.
+    The survey's lines follow bus paths, some of which have a vertex a few metres from a junction: netconvert
+    makes loops of those.
     """
     start, end = tables.junctions[road.start].lonlat, tables.junctions[road.end].lonlat
     bends = [p for p in road.via if min(distance_m(p, start), distance_m(p, end)) > JUNCTION_RADIUS_M]
@@ -66,9 +67,9 @@ def bend_deg(inbound: Arm, outbound: Arm) -> float:
 def connect(root: ET.Element, junction: str, tables: Tables) -> None:
     """Add the connections of a signalled junction to a `connections` document.
 
-    Right turns run outside the signal, giving way, as the law allows in Korea; on approaches of three lanes the
-    leftmost lane is for left turns and U-turns alone where there is a left turn. A movement that the table
-    `signal_turns` names runs as it says instead.
+    Right turns run outside the signal, giving way, as the law allows in Korea; on approaches of three lanes with
+    a left turn the leftmost lane is for that and U-turns alone. A movement that the table `signal_turns` names
+    runs as it says instead.
     """
     all_arms = arms(junction, tables)
     for inbound in all_arms:
@@ -100,10 +101,8 @@ def _movements(inbound: Arm, all_arms: list[Arm]) -> list[tuple[Arm, list[Signal
         pairs = [(lane, lane) for lane in range(min(kept, through.road.lanes))]
         found.append((through, _turns(inbound, through, pairs, signal=True)))
     for arm in others:
-        if arm in lefts:
-            pairs = _left_lanes(inbound, arm, through, rights=len(others) > len(lefts))
-        else:
-            pairs = [(0, 0)]
+        rights = len(others) > len(lefts)
+        pairs = _left_lanes(inbound, arm, through, rights=rights) if arm in lefts else [(0, 0)]
         found.append((arm, _turns(inbound, arm, pairs, signal=bend_deg(inbound, arm) <= THROUGH_DEG)))
     return [*found, (inbound, _turns(inbound, inbound, [(lanes - 1, lanes - 1)], signal=True))]
 
@@ -113,12 +112,11 @@ def _turns(inbound: Arm, outbound: Arm, pairs: list[tuple[int, int]], *, signal:
 
 
 def _left_lanes(inbound: Arm, outbound: Arm, through: Arm | None, *, rights: bool) -> list[tuple[int, int]]:
-    """Return the lanes of a left turn: the leftmost; two of three where nobody turns right; at a stem all but one."""
+    """Return the lanes of a left turn: the leftmost; two of three where nobody turns right; most at a stem."""
     lanes, targets = inbound.road.lanes, outbound.road.lanes
-    if through is None:
-        count = max(lanes - 1, 1) if rights else lanes
-    else:
-        count = 2 if lanes >= 3 and not rights else 1
+    beside_through = 2 if lanes >= 3 and not rights else 1
+    at_stem = max(lanes - 1, 1) if rights else lanes
+    count = at_stem if through is None else beside_through
     return [(lanes - 1 - number, targets - 1 - number) for number in range(min(count, targets))]
 
 
@@ -135,12 +133,10 @@ def _bearing(points: tuple[LonLat, ...]) -> float:
 
 
 def _point_along(points: tuple[LonLat, ...], metres: float) -> LonLat:
-    for start, end in zip(points, points[1:], strict=False):
+    for start, end in pairwise(points):
         leg = distance_m(start, end)
         if leg >= metres:
             share = metres / leg
             return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
         metres -= leg
     return points[-1]
-
-

@@ -63,9 +63,7 @@ def _cumulate(axes: Axes, runs: Sequence[ServiceRun], times_s: Callable[[Service
             linestyle=run.dashes, linewidth=1.8,
         )  # fmt: skip
         if len(minutes) < riders:
-            axes.plot(
-                limit, share[-1], marker="x", color=run.colour, markersize=7, markeredgewidth=2, clip_on=False
-            )
+            axes.plot(limit, share[-1], marker="x", color=run.colour, markersize=7, markeredgewidth=2, clip_on=False)
     axes.set(xlim=(0, limit), ylim=(0, 1.02))
 
 
@@ -137,9 +135,7 @@ def _means(series: NDArray[np.integer], bins: int) -> NDArray[np.float64]:
 
 
 def _clock_axis(axes: Axes, run: ServiceRun) -> None:
-    axes.xaxis.set_major_locator(
-        MultipleLocator(1 if _end_s(run) - run.scenario.time.begin_s > 5400 else 1 / 6)
-    )
+    axes.xaxis.set_major_locator(MultipleLocator(1 if _end_s(run) - run.scenario.time.begin_s > 5400 else 1 / 6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda hour, _: format_clock(round(hour * 3600))[:5]))
     axes.set_xlabel("time of day")
 
@@ -170,9 +166,7 @@ def arrivals(runs: Sequence[ServiceRun]) -> Figure:
 
 
 def _margins(axes: Axes, run: ServiceRun) -> None:
-    workers = [
-        (one.arrived_s, start_s) for one in run.journeys if (start_s := one.request.shift_start_s) is not None
-    ]
+    workers = [(one.arrived_s, start_s) for one in run.journeys if (start_s := one.request.shift_start_s) is not None]
     margins_s = [arrived_s - start_s for arrived_s, start_s in workers if arrived_s is not None]
     shares = _shares(margins_s, len(workers))
     late = _EDGES_MIN[:-1] >= 0
@@ -192,15 +186,11 @@ def _margins(axes: Axes, run: ServiceRun) -> None:
     cars = [one.time_s - one.shift_start_s for one in _of(run, ev.CarArrived)]
     if cars:
         everyone = len(cars) + len(_of(run, ev.CarUnfinished))
-        axes.stairs(
-            _shares(cars, everyone), _EDGES_MIN, color="#3a4048", linewidth=1, label="commuters by car"
-        )
+        axes.stairs(_shares(cars, everyone), _EDGES_MIN, color="#3a4048", linewidth=1, label="commuters by car")
     axes.axvline(0, color="#1f2328", linewidth=1)
     axes.set_title(run.label)
     axes.xaxis.set_major_locator(MultipleLocator(30))
-    axes.set_xlabel(
-        f"minutes after the shift starts\n{len(workers) - len(margins_s)} of {len(workers)} never arrive"
-    )
+    axes.set_xlabel(f"minutes after the shift starts\n{len(workers) - len(margins_s)} of {len(workers)} never arrive")
 
 
 def _shares(margins_s: Sequence[float], everyone: int) -> NDArray[np.float64]:

@@ -18,9 +18,7 @@ from matplotlib import font_manager
 from sim.errors import SetupError
 
 FAMILY = "NanumGothic"
-FALLBACK = (
-    "DejaVu Sans"  # comes with matplotlib; has the minus sign and the check mark that NanumGothic lacks
-)
+FALLBACK = "DejaVu Sans"  # comes with matplotlib; has the minus sign and the check mark that NanumGothic lacks
 _SOURCE_TABLES = ["TSI0", "TSI1", "TSI2", "TSI3", "TSI5", "FFTM"]  # of the fonts' makers, no use to a browser
 PAGE_FAMILY = "Report Sans"
 _WEIGHTS = {400: "NanumGothic.ttf", 700: "NanumGothicBold.ttf"}
@@ -88,7 +86,7 @@ def _register() -> None:
 
 
 def page_css(text: str) -> str:
-    """Return `@font-face` rules with just the glyphs of `text`; what no font has is left to the reader's machine."""
+    """Return `@font-face` rules with just the glyphs of `text`; those in no font are left out."""
     asked = {ord(letter) for letter in text if letter.isprintable()} | set(range(0x20, 0x7F))
     rules = []
     for weight, name in _DEJAVU.items():

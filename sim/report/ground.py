@@ -87,12 +87,13 @@ def furnish(axes: Axes, ground: Ground) -> None:
     text = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
     axes.text((left + right) / 2, top, text, ha="center", va="bottom", fontsize=8, zorder=7)
     axes.annotate(
-        "N", xy=(right + 0.025 * width, foot), xytext=(0, 20), textcoords="offset points", ha="center", va="bottom",
-        fontsize=8, fontweight="bold", arrowprops={"arrowstyle": "<|-", "color": INK, "shrinkB": 0}, zorder=7,
+        "N", xy=(right + 0.025 * width, foot), xytext=(0, 20), textcoords="offset points", ha="center",
+        va="bottom", fontsize=8, fontweight="bold", zorder=7,
+        arrowprops={"arrowstyle": "<|-", "color": INK, "shrinkB": 0},
     )  # fmt: skip
     axes.text(
-        0.995, 0.008, ground.network.attribution, transform=axes.transAxes, ha="right", va="bottom", fontsize=7,
-        color="#5a626c", zorder=7,
+        0.995, 0.008, ground.network.attribution, transform=axes.transAxes, ha="right", va="bottom",
+        fontsize=7, color="#5a626c", zorder=7,
     )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def place_labels(figure: Figure, axes: Axes, ground: Ground, sites: Sequence[Sit
     canvas = _canvas(figure, axes, ground, sites)
     for site in sites:
         spots = [_write(canvas, site, place) for place in range(len(_SPOTS))]
-        costs = [canvas.cost(extent) for _, extent in spots]
+        costs = [canvas.cost(extent) + 0.05 * place for place, (_, extent) in enumerate(spots)]
         best = costs.index(min(costs))
         canvas.taken.append(spots[best][1])
         for place, (text, _) in enumerate(spots):

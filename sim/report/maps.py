@@ -36,7 +36,7 @@ _COMPLEX_IN = 6.2
 
 
 def area_map(ground: Ground) -> Figure:
-    """Draw the roads by status and lanes, the stops, and the sites; those of the complex without their names."""
+    """Draw the roads by status and lanes, the stops and the sites; those of the complex unnamed."""
     map_in = min(WIDTH_IN * ground.box.height / ground.box.width, 12.0)
     height_in = map_in + _LEGEND_IN
     figure = Figure(figsize=(WIDTH_IN, height_in))
@@ -75,9 +75,7 @@ def complex_map(ground: Ground) -> Figure | None:
     bare(axes)
     height = 1.02 * box.height
     half_width, middle = height * WIDTH_IN / _COMPLEX_IN / 2, (box.x0 + box.x1) / 2
-    axes.set(
-        xlim=(middle - half_width, middle + half_width), ylim=(box.y0 - 0.01 * height, box.y0 + 0.99 * height)
-    )
+    axes.set(xlim=(middle - half_width, middle + half_width), ylim=(box.y0 - 0.01 * height, box.y0 + 0.99 * height))
     frame = axes.add_patch(outline(box))
     _draw_roads(axes, ground.roads, widths=2.2, clip=frame)
     _draw_stops(
@@ -114,17 +112,13 @@ def _road_width(lanes: int) -> float:
 
 
 def _draw_stops(axes: Axes, points: NDArray[np.float64], *, size: float) -> None:
-    axes.scatter(
-        points[:, 0], points[:, 1], s=size, facecolor="white", edgecolor=_STOP, linewidth=0.7, zorder=3
-    )
+    axes.scatter(points[:, 0], points[:, 1], s=size, facecolor="white", edgecolor=_STOP, linewidth=0.7, zorder=3)
 
 
 def _draw_sites(axes: Axes, ground: Ground, sites: Mapping[str, SitePlace], *, size: float) -> None:
     for name, site in sorted(sites.items()):
         marker, colour, _ = _look(ground, name)
-        axes.scatter(
-            site.x, site.y, s=size, marker=marker, facecolor=colour, edgecolor=INK, linewidth=0.7, zorder=5
-        )
+        axes.scatter(site.x, site.y, s=size, marker=marker, facecolor=colour, edgecolor=INK, linewidth=0.7, zorder=5)
 
 
 def _look(ground: Ground, name: str) -> tuple[str, str, str]:

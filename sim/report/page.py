@@ -25,31 +25,29 @@ from sim.report.waits import wait_maps
 from sim.scenario import format_clock
 
 _TEMPLATE = "page.html.j2"
-_SEVERAL_SEEDS = (
-    "Services ran with several seeds; each column is one run, and no test of significance is made here."
-)
+_SEVERAL_SEEDS = "Services ran with several seeds; each column is one run, and no test of significance is made here."
 
 _AREA = (
     "Roads by how well their course is known (line style) and lanes (width); a stop is one point for all its "
     "kerbs. Metric coordinates of the network, equal scales."
 )
 _WAITS = (
-    "Each point is where a rider wished to leave from; darker and larger is a longer wait, in the same classes for "
-    "all services. A cross is a rider who was not served."
+    "Each point is where a rider wished to leave from; darker and larger is a longer wait, in the same "
+    "classes for all services. A cross is a rider who was not served."
 )
 _TIMES = (
-    "Share of all riders who have waited, and travelled, no longer than so many minutes; higher and further left "
-    "is better. Riders not served have no time of their own: they are censored at the end of the drain "
+    "Share of all riders who have waited, and travelled, no longer than so many minutes; higher and further "
+    "left is better. Riders not served have no time of their own: they are censored at the end of the drain "
     "({drain_end}), so that their service's curve stays below 100 % by their share and ends in a cross."
 )
 _FLEET = (
-    "Means over two minutes. The events tell when a vehicle stands at a stop and who is on board; whether an empty "
-    "one drives or is parked they do not tell, so both are one band."
+    "Means over two minutes. The events tell when a vehicle stands at a stop and who is on board; whether an "
+    "empty one drives or is parked they do not tell, so both are one band."
 )
 _ARRIVALS = (
-    "Share of the workers who reach their site so many minutes before (left of the line) or after the start of "
-    "their shift, in steps of five minutes; whoever is an hour off or more is counted at the end of the axis. The "
-    "outline is the commuters who drive, in the same run."
+    "Share of the workers who reach their site so many minutes before (left of the line) or after the start "
+    "of their shift, in steps of five minutes; whoever is an hour off or more is counted at the end of the "
+    "axis. The outline is the commuters who drive, in the same run."
 )
 
 

@@ -53,10 +53,7 @@ def facts(runs: Sequence[ServiceRun]) -> list[Fact]:
         "Wall time": [f"{manifest['wall_s']:.1f} s" for manifest in manifests],
         "Made": [manifest["created"] for manifest in manifests],
     }
-    lines |= {
-        f"Version: {name}": [manifest["versions"].get(name, "–") for manifest in manifests]
-        for name in packages
-    }
+    lines |= {f"Version: {name}": [manifest["versions"].get(name, "–") for manifest in manifests] for name in packages}
     return [Fact(title, tuple(map(str, values))) for title, values in lines.items()]
 
 
@@ -74,9 +71,7 @@ def _walk(node: object, path: str) -> Iterator[Figure]:
     if isinstance(node, Mapping):
         if "status" in node and "source" in node:
             value = (
-                node["value"]
-                if "value" in node
-                else {k: v for k, v in node.items() if k not in {"status", "source"}}
+                node["value"] if "value" in node else {k: v for k, v in node.items() if k not in {"status", "source"}}
             )
             yield Figure(path, _written(value, path), str(node["status"]), str(node["source"]))
             return

@@ -17,30 +17,27 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class EdgeLine:
-    """One edge: its line, shape (points, 2) in metres, and how well that is known; `road` joins both directions."""
+    """One edge and how well its course is known; both directions of a two-way road have one `road`.
+
+    `shape` is the line to draw, between junctions; `kerb` is the kerb lane, along which positions count.
+    Shapes (points, 2), metres.
+    """
 
     road: str
     status: str
     lanes: int
     length_m: float
     shape: NDArray[np.float64]
+    kerb: NDArray[np.float64]
 
     def point(self, pos_m: float) -> tuple[float, float]:
         """Return the coordinates at `pos_m` from the start of the edge."""
-        # the line runs from junction to junction, the edge may be shorter by the junctions' own areas
-        x, y = self._at(np.array([np.clip(pos_m / self.length_m, 0.0, 1.0)]))[0]
+        x, y = _along(self.kerb, np.array([np.clip(pos_m / self.length_m, 0.0, 1.0)]))[0]
         return float(x), float(y)
 
     def every(self, step_m: float) -> NDArray[np.float64]:
         """Return points along the line, about one each step; shape (points, 2)."""
-        return self._at(np.linspace(0.0, 1.0, max(2, round(self.length_m / step_m))))
-
-    def _at(self, shares: NDArray[np.floating]) -> NDArray[np.float64]:
-        along = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(self.shape, axis=0).T))))
-        at_m = shares * along[-1]
-        return np.column_stack(
-            [np.interp(at_m, along, self.shape[:, 0]), np.interp(at_m, along, self.shape[:, 1])]
-        )
+        return _along(self.shape, np.linspace(0.0, 1.0, max(2, round(self.length_m / step_m))))
 
 
 def read_edges(net_file: Path) -> dict[str, EdgeLine]:
@@ -72,11 +69,24 @@ def one_per_road(edges: Mapping[str, EdgeLine]) -> Iterable[EdgeLine]:
 def _line(edge: ET.Element) -> EdgeLine:
     parameters = {one.attrib["key"]: one.attrib["value"] for one in edge.iter("param")}
     lanes = edge.findall("lane")
-    text = edge.attrib.get("shape") or lanes[0].attrib["shape"]
+    kerb = _points(lanes[0].attrib["shape"])
     return EdgeLine(
         road=parameters.get("road", edge.attrib["id"]),
         status=parameters.get("status", UNKNOWN),
         lanes=len(lanes),
         length_m=float(lanes[0].attrib["length"]),
-        shape=np.array([[float(number) for number in point.split(",")[:2]] for point in text.split()]),
+        shape=_points(edge.attrib["shape"]) if "shape" in edge.attrib else kerb,
+        kerb=kerb,
     )
+
+
+def _points(text: str) -> NDArray[np.float64]:
+    return np.array([[float(number) for number in point.split(",")[:2]] for point in text.split()])
+
+
+def _along(shape: NDArray[np.float64], shares: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the points at these shares of a line's length."""
+    legs_m = np.hypot(*np.diff(shape, axis=0).T)
+    along_m = np.concatenate(([0.0], np.cumsum(legs_m)))
+    at_m = shares * along_m[-1]
+    return np.column_stack([np.interp(at_m, along_m, axis) for axis in shape.T])

@@ -11,9 +11,8 @@ from typing import Any
 
 from sim import events as ev
 from sim.errors import SandboxError
-from sim.kpi.record import KpiRecord
 from sim.kpi.riders import Journey, Outcome
-from sim.rundir import read_events, read_kpis, read_manifest
+from sim.rundir import read_events, read_manifest
 from sim.scenario import Scenario, validate
 
 # Okabe and Ito's palette without its yellow and black: told apart under every common colour blindness
@@ -26,12 +25,10 @@ FINISHED = "finished"
 class ServiceRun:
     """One published run under the name and colour it has all through the report."""
 
-    path: Path
     label: str
     place: int
     manifest: Mapping[str, Any]
     scenario: Scenario
-    records: Mapping[str, KpiRecord]
     events: Sequence[ev.Event]
 
     @property
@@ -62,11 +59,6 @@ class ServiceRun:
         """The riders' journeys, ordered by request id."""
         return collect_journeys(self.events)
 
-    def value(self, key: str) -> float | None:
-        """Return the KPI of a flat key, or None where the run has none."""
-        record = self.records.get(key)
-        return None if record is None else record.value
-
 
 def load_runs(paths: Sequence[Path]) -> list[ServiceRun]:
     """Read the runs of a report.
@@ -85,12 +77,10 @@ def load_runs(paths: Sequence[Path]) -> list[ServiceRun]:
     labels = labels_of(manifests)
     return [
         ServiceRun(
-            path=path,
             label=labels[place],
             place=place,
             manifest=manifest,
             scenario=validate(manifest["scenario"], place=f"the scenario in {path / 'manifest.json'}"),
-            records={one.key: one for one in map(KpiRecord.from_document, read_kpis(path))},
             events=read_events(path),
         )
         for place, (path, manifest) in enumerate(zip(paths, manifests, strict=True))
@@ -102,8 +92,7 @@ def labels_of(manifests: Sequence[Mapping[str, Any]]) -> list[str]:
     services = [service_name(manifest["scenario"]) for manifest in manifests]
     names = [str(manifest["scenario"]["name"]) for manifest in manifests]
     seeds = [
-        f"{service}, seed {manifest['seeds']['demand']}"
-        for service, manifest in zip(services, manifests, strict=True)
+        f"{service}, seed {manifest['seeds']['demand']}" for service, manifest in zip(services, manifests, strict=True)
     ]
     numbers = [f"{service} #{number}" for number, service in enumerate(services, start=1)]
     return next(labels for labels in (services, names, seeds, numbers) if len(set(labels)) == len(labels))

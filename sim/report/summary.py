@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sim.compare import Comparison, Row, table
+from sim.kpi.catalogue import CATALOGUE
 from sim.report.numbers import scale_of
 from sim.report.runs import ServiceRun, same_people
-from sim.report.tables import best_places, title_of, whole_runs
+from sim.report.tables import SCOPE_TITLES, best_places, title_of, whole_runs
 
 _PARTS = ("station_corridor", "housing", "villages", "inside_complex")
+_PART_CODES = ("service_rate", "on_time_rate", "wait_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,7 @@ def _served(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
         return
     parts = [
         f"{label} {count} of {len(run.journeys)}"
-        for run, (label, count) in sorted(
-            zip(runs, counts.items(), strict=True), key=lambda pair: -pair[1][1]
-        )
+        for run, (label, count) in sorted(zip(runs, counts.items(), strict=True), key=lambda pair: -pair[1][1])
     ]
     yield Remark("Riders served", f"{_list(parts)}.")
 
@@ -55,33 +55,24 @@ def _ranked(runs: Sequence[ServiceRun], rows: Mapping[str, Row]) -> Iterator[Rem
         if (row := rows.get(key)) is not None:
             scale = scale_of(row.unit, [cell.value for cell in row.cells])
             values = [
-                (cell.value, run.label)
-                for run, cell in zip(runs, row.cells, strict=True)
-                if cell.value is not None
+                (cell.value, run.label) for run, cell in zip(runs, row.cells, strict=True) if cell.value is not None
             ]
             ranked = sorted(values, reverse=row.better == "higher")
-            yield Remark(
-                about, _list([f"{label} {scale.text(value)}" for value, label in ranked]) + f"{ending}."
-            )
+            yield Remark(about, _list([f"{label} {scale.text(value)}" for value, label in ranked]) + f"{ending}.")
 
 
 def _same_riders(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
     """Compare the journeys of those whom every service served; other means rest on different people."""
     if not same_people(runs):
-        yield Remark(
-            "Same riders", "The runs have different riders, so that no journey can be set against its like."
-        )
+        yield Remark("Same riders", "The runs have different riders, so that no journey can be set against its like.")
         return
-    totals = [
-        {one.request.request_id: one.times().total_s for one in run.journeys if one.served} for run in runs
-    ]
+    totals = [{one.request.request_id: one.times().total_s for one in run.journeys if one.served} for run in runs]
     common = sorted(set.intersection(*(set(one) for one in totals)))
     if not common:
         yield Remark("Same riders", "No rider was served by every service.")
         return
     means = sorted(
-        (sum(one[key] for key in common) / len(common) / 60, run.label)
-        for run, one in zip(runs, totals, strict=True)
+        (sum(one[key] for key in common) / len(common) / 60, run.label) for run, one in zip(runs, totals, strict=True)
     )
     riders = "rider whom every service served" if len(common) == 1 else "riders whom every service served"
     yield Remark("Same riders", f"For the {len(common)} {riders}, the mean from door to door is "
@@ -91,21 +82,19 @@ def _same_riders(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
 def _wins(runs: Sequence[ServiceRun], comparison: Comparison, rows: Mapping[str, Row]) -> Iterator[Remark]:
     """Say of each service where it alone is best, however poor it is elsewhere."""
     whole = whole_runs(comparison)
-    scoped = table(
-        comparison,
-        keys=[f"{code}@{scope}" for scope in _PARTS for code in ("service_rate", "on_time_rate", "wait_s")],
-    )
-    best = {row.key: best_places(row, whole) for row in (*rows.values(), *scoped)}
-    judged = sum(bool(best[key]) for key in rows)
-    for place, run in enumerate(runs):
-        if place not in whole:
-            continue
-        ahead = [_lowered(title_of(row)) for row in rows.values() if best[row.key] == {place}]
-        parts = [_lowered(title_of(row)) for row in scoped if best[row.key] == {place}]
+    scoped = {scope: table(comparison, keys=[f"{code}@{scope}" for code in _PART_CODES]) for scope in _PARTS}
+    judged = sum(bool(best_places(row, whole)) for row in rows.values())
+    for place in sorted(whole):
+        ahead = [title_of(row) for row in rows.values() if best_places(row, whole) == {place}]
         text = f"Alone in front in {len(ahead)} of the {judged} KPIs that tell the services apart"
-        text += f": {_list(ahead)}" if ahead else ""
-        text += f". By part of the riders: {_list(parts)}." if parts else ". By part of the riders: nowhere."
-        yield Remark(f"Where {run.label} wins", text)
+        text += f": {_list([_lowered(title) for title in ahead])}." if ahead else "."
+        parts = [
+            f"{SCOPE_TITLES[scope].lower()} ({', '.join(_lowered(CATALOGUE[row.code].title) for row in won)})"
+            for scope, scope_rows in scoped.items()
+            if (won := [row for row in scope_rows if best_places(row, whole) == {place}])
+        ]
+        text += f" By part of the riders: {_list(parts) if parts else 'nowhere'}."
+        yield Remark(f"Where {runs[place].label} wins", text)
 
 
 def _doubts(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
@@ -113,12 +102,10 @@ def _doubts(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
         if not run.finished:
             yield Remark(
                 "Not finished",
-                f"The run of {run.label} ended early ({run.manifest['status']}): its KPIs cover what happened until "
-                "then and cannot be set against whole runs.",
+                f"The run of {run.label} ended early ({run.manifest['status']}): its KPIs cover what "
+                "happened until then and cannot be set against whole runs.",
             )
-    moved = [
-        f"{run.manifest['teleports']} in the run of {run.label}" for run in runs if run.manifest["teleports"]
-    ]
+    moved = [f"{run.manifest['teleports']} in the run of {run.label}" for run in runs if run.manifest["teleports"]]
     if moved:
         yield Remark(
             "Teleports",

@@ -117,9 +117,7 @@ def best_places(row: Row, whole: Collection[int]) -> set[int]:
     None has where the KPI has no direction, or all are equal.
     """
     scale = scale_of(row.unit, [cell.value for cell in row.cells])
-    values = {
-        place: cell.value for place, cell in enumerate(row.cells) if place in whole and cell.value is not None
-    }
+    values = {place: cell.value for place, cell in enumerate(row.cells) if place in whole and cell.value is not None}
     written = {place: scale.number(value) for place, value in values.items()}
     if row.better == "neither" or len(set(written.values())) < 2:
         return set()
@@ -141,4 +139,6 @@ def _difference(scale: Scale, difference: float | None, relative: float | None, 
         return text
     if is_share:
         return f"{text} pp"
-    return text if relative is None else f"{text} ({100 * relative:+.0f} %)".replace("(-", "(−")
+    if relative is None or round(100 * relative) == 0:
+        return text
+    return f"{text} ({100 * relative:+.0f} %)".replace("(-", "(−")

@@ -1,4 +1,4 @@
-"""The maps of waits: where riders wished to leave from and how long they waited, one map a run on one scale."""
+"""The maps of waits: where riders wished to leave from and how long they waited, a map for each run."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def wait_maps(ground: Ground, runs: Sequence[ServiceRun]) -> Figure:
     furnish(sheets[0, 0], ground)
     handles = [
         Line2D(
-            [], [], linestyle="", marker="o", markersize=size**0.5, markerfacecolor=colour, markeredgecolor=_EDGE,
-            markeredgewidth=0.3, label=f"over {least} min" if most == np.inf else f"{least}–{most} min",
+            [], [], linestyle="", marker="o", markersize=size**0.5, markerfacecolor=colour,
+            markeredgecolor=_EDGE, markeredgewidth=0.3,
+            label=f"over {least} min" if most == np.inf else f"{least}–{most} min",
         )
         for least, most, colour, size in _CLASSES
     ]  # fmt: skip
@@ -60,7 +61,7 @@ def _riders_box(ground: Ground, runs: Sequence[ServiceRun]) -> Bbox:
     points = [_origin(ground, one) for run in runs for one in run.journeys]
     if ground.complex_box is not None:
         points += [(x, y) for x, y in ground.complex_box.corners()]
-    return boxed(np.array(points), 1000.0) if points else ground.box
+    return boxed(np.array(points), 1800.0) if points else ground.box
 
 
 def _wait_map(axes: Axes, ground: Ground, run: ServiceRun) -> None:
@@ -70,9 +71,7 @@ def _wait_map(axes: Axes, ground: Ground, run: ServiceRun) -> None:
     served = [(one.times().wait_s / 60, _origin(ground, one)) for one in run.journeys if one.served]
     for least, most, colour, size in _CLASSES:
         points = np.array([point for minutes, point in served if least <= minutes < most]).reshape(-1, 2)
-        axes.scatter(
-            points[:, 0], points[:, 1], s=size, facecolor=colour, edgecolor=_EDGE, linewidth=0.3, zorder=3
-        )
+        axes.scatter(points[:, 0], points[:, 1], s=size, facecolor=colour, edgecolor=_EDGE, linewidth=0.3, zorder=3)
     missed = np.array([_origin(ground, one) for one in run.journeys if not one.served]).reshape(-1, 2)
     axes.scatter(missed[:, 0], missed[:, 1], s=22, marker="x", color=INK, linewidth=1.0, zorder=4)
     _name_zones(axes, ground)
@@ -86,9 +85,12 @@ def _origin(ground: Ground, journey: Journey) -> tuple[float, float]:
 def _name_zones(axes: Axes, ground: Ground) -> None:
     commuters = ground.scenario.demand.commuters
     junctions = ground.network.junctions
+    left, right = axes.get_xlim()
+    margin = 0.13 * (right - left)  # half of a long name
     for zone in commuters.homes.values() if commuters else ():
         known = [junctions[name] for name in zone.junctions if name in junctions]
         if known:
             x, y = float(np.mean([one.x for one in known])), max(one.y for one in known) + zone.radius_m
+            x = min(max(x, left + margin), right - margin)
             name = f"{zone.name_en} {zone.name_ko}"
             axes.text(x, y, name, fontsize=7, color="#7a828c", ha="center", zorder=1.5, clip_on=True)

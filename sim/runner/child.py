@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from sim.engine.loop import Progress
 from sim.errors import SandboxError
 from sim.runner.once import progress_line, run
 from sim.scenario import validate
@@ -21,6 +22,10 @@ def main() -> int:
     # SUMO and libraries may print; standard output belongs to the protocol alone
     lines = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
+
+    def report(progress: Progress) -> None:
+        lines.write(progress_line(progress) + "\n")
+
     try:
         finished = run(
             validate(order["scenario"], place="the order"),
@@ -28,12 +33,14 @@ def main() -> int:
             run_id=order["run_id"],
             engine=order["engine"],
             play=order["play"],
-            report=lambda progress: lines.write(progress_line(progress) + "\n") and None,
+            report=report,
         )
     except SandboxError as error:
         lines.write(json.dumps({"failed": {"code": error.code, "detail": str(error)}}) + "\n")
         return 1
-    lines.write(json.dumps({"finished": finished.document() | {"path": str(finished.path), "wall_s": finished.wall_s}}) + "\n")
+    lines.write(
+        json.dumps({"finished": finished.document() | {"path": str(finished.path), "wall_s": finished.wall_s}}) + "\n"
+    )
     return 0
 
 

@@ -9,16 +9,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-
 from typing import IO, Any, cast
 
 from sim.errors import SandboxError
 from sim.runner.order import Finished, Order
 
 GRACE_S = 20.0
+CRASHED = "crashed"
 
 
 class RunFailed(SandboxError):  # noqa: N818 (named for what happened)
@@ -34,14 +34,14 @@ class RunProcess:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        # hash seed fixed: no order of a set may ever decide; own session: a Ctrl-C at the terminal reaches the parent only
+        # a session of its own: Ctrl-C at the terminal reaches the parent alone, which then ends the run in order
         self._process = subprocess.Popen(
             [sys.executable, "-m", "sim.runner.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONHASHSEED": "0"},
+            env={"PYTHONHASHSEED": "0"} | os.environ,
             start_new_session=True,
         )
         self._stdin, self._stdout = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
@@ -78,7 +78,8 @@ class RunProcess:
             return Finished(**(done | {"path": Path(done["path"])}))
         if "failed" in last:
             raise RunFailed(last["failed"]["code"], last["failed"]["detail"])
-        raise RunFailed("crashed", f"the run's process ended with code {code}:\n{''.join(self._tail[-20:])}".rstrip())
+        detail = f"the run's process ended with code {code}:\n{''.join(self._tail[-20:])}"
+        raise RunFailed(CRASHED, detail.rstrip())
 
     def _records(self) -> Iterator[dict[str, Any]]:
         for line in self._stdout:

@@ -71,7 +71,11 @@ def _publish(directory: RunDir, resolved: Resolved, outcome: Outcome, *, run_id:
         "fingerprint": print_of_events,
         "events": len(events),
         "end_s": outcome.end_s,
-        "network": {"name": resolved.network.name, "sha256": resolved.network.sha256, "attribution": resolved.network.attribution},
+        "network": {
+            "name": resolved.network.name,
+            "sha256": resolved.network.sha256,
+            "attribution": resolved.network.attribution,
+        },
         "versions": _versions(outcome.sumo_version),
         "platform": {"system": platform.system(), "machine": platform.machine(), "engine": engine},
         "teleports": sum(isinstance(one, VehicleTeleported) for one in events),
@@ -93,6 +97,7 @@ def _performance(outcome: Outcome) -> dict[str, Any]:
         "steps": outcome.steps,
         "vehicle_seconds": outcome.vehicle_seconds,
         "wall_s": round(outcome.wall_s, 3),
+        "cpu_s": round(outcome.cpu_s, 3),
         "controller_cpu_s": round(outcome.controller_cpu_s, 3),
         "dispatch_ms": sorted(round(value, 3) for value in outcome.dispatch_ms),
     }

@@ -39,7 +39,7 @@ def publish_vehicles(work: Path, resolved: Resolved) -> None:
         for trip in resolved.population.background
     }
     table = pa.Table.from_pylist(sorted(_rows(source, groups), key=lambda row: row["vehicle_id"]), schema=SCHEMA)
-    pq.write_table(table, work / VEHICLES, compression="zstd")  # type: ignore[no-untyped-call]
+    pq.write_table(table, work / VEHICLES, compression="zstd")
     source.unlink()
 
 

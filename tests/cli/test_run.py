@@ -41,7 +41,13 @@ def test_sumo_gui_gives_the_same_run(bitgreen: Bitgreen) -> None:
     first = bitgreen.run("smoke")
     command = ["xvfb-run", "-a", *bitgreen.arguments("gui", "smoke", "--play", "--json")]
     done = subprocess.run(
-        command, cwd=bitgreen.folder, env=bitgreen.environment(), capture_output=True, text=True, timeout=200, check=False
+        command,
+        cwd=bitgreen.folder,
+        env=bitgreen.environment(),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["fingerprint"] == first["fingerprint"]

@@ -46,9 +46,7 @@ def open_service(sandbox: Path) -> Iterator[OpenService]:
     with ExitStack() as stack:
 
         def open_one(**given: object) -> httpx.Client:
-            settings = Settings.model_validate(
-                {"port": 0, "workers": 1, "data_dir": sandbox / "data"} | given
-            )
+            settings = Settings.model_validate({"port": 0, "workers": 1, "data_dir": sandbox / "data"} | given)
             return stack.enter_context(serving(settings))
 
         yield open_one
@@ -108,9 +106,7 @@ def post(
     return dict(answer.json())
 
 
-def await_status(
-    client: httpx.Client, run_id: str, *statuses: str, within_s: float = WAIT_S
-) -> dict[str, Any]:
+def await_status(client: httpx.Client, run_id: str, *statuses: str, within_s: float = WAIT_S) -> dict[str, Any]:
     """Poll a run until it has one of the statuses."""
     found: dict[str, Any] = {}
 

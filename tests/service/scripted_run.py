@@ -9,12 +9,13 @@ deaf
 fail
     Tells a fault.
 crash, late-crash
-    Ends without a word before or after publishing.
+    Dies in the middle, or after publishing, without a word.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -35,12 +36,12 @@ def main() -> int:
     script, out = order["scenario"]["description"], Path(order["out"])
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    if script == "crash":
-        return 3
     if script == "fail":
         say(failed={"code": ControllerError.code, "detail": "controller lost raised KeyError: 'depot'"})
         return 1
     with RunDir(out) as directory:
+        if script == "crash":
+            os._exit(3)  # as a killed process does, without cleaning up
         say(progress={"time_s": 60.0, "begin_s": 0.0, "horizon_s": 120.0, "vehicles": 3, "unsettled": 2})
         if script in {"hold", "deaf"}:
             hold(out, stopped, silent=script == "deaf")

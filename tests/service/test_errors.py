@@ -98,9 +98,7 @@ def test_scenarios_outside_the_catalogue(
     assert found["detail"] == f"no scenario {name!r}; allowed are tiny"
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/run", UNKNOWN, f"{UNKNOWN}/kpis", "/v1/runs/..%2f..%2fetc"]
-)
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/run", UNKNOWN, f"{UNKNOWN}/kpis", "/v1/runs/..%2f..%2fetc"])
 def test_what_is_not_there(refusing: httpx.Client, path: str) -> None:
     is_problem(refusing.get(path), 404, "not_found")
 
@@ -133,9 +131,7 @@ def test_a_body_of_unknown_length(refusing: httpx.Client) -> None:
     is_problem(refusing.post("/v1/runs", content=iter([b"{}"])), 411, "length_required")
 
 
-@pytest.mark.parametrize(
-    "query", ["limit=0", "limit=201", "limit=x", "cursor=!", "cursor=eA", "cursor=" + "9" * 65]
-)
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=!", "cursor=eA", "cursor=" + "9" * 65])
 def test_pages_that_do_not_exist(refusing: httpx.Client, query: str) -> None:
     answer = refusing.get(f"/v1/runs?{query}")
     is_problem(answer, 422, answer.json()["code"])
@@ -191,9 +187,7 @@ def test_a_fault_of_the_service_tells_nothing_of_its_inside(client: httpx.Client
     assert str(sandbox) not in answer.text
 
 
-def test_an_unforeseen_fault_tells_nothing_of_its_inside(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unforeseen_fault_tells_nothing_of_its_inside(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         msg = "secret"
         raise RuntimeError(msg)
@@ -238,11 +232,7 @@ def test_a_refused_request_stores_nothing(client: httpx.Client, sandbox: Path) -
 
 def test_the_table_of_statuses_covers_the_error_tree() -> None:
     own = [NotFinishedError, QueueFullError]
-    tree = [
-        kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, errors.SandboxError)
-    ]
+    tree = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SandboxError)]
     for kind in tree + own:
         nearest = next(one for one in kind.__mro__ if one in problems.STATUS)
         assert 400 <= problems.STATUS[nearest] < 600

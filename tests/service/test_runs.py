@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from sim.scenario import load_scenario
-from tests.service.conftest import OpenService, await_status, post
+from tests.service.conftest import OpenService, await_status, post, until
 from tests.service.scripted_run import KPI
 
 
@@ -123,6 +124,16 @@ def test_a_process_that_cannot_be_started_fails_the_run_and_not_the_service(
     assert "/nowhere" not in run["error"]["detail"]
     monkeypatch.undo()
     assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_client_that_goes_away_changes_nothing(client: httpx.Client) -> None:
+    body = b'{"scenario": "tiny"}'
+    head = f"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as connection:
+        connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
+    until(lambda: client.get("/v1/runs").json()["runs"])
+    (run,) = client.get("/v1/runs").json()["runs"]
+    assert await_status(client, run["run_id"], "succeeded", "failed")["status"] == "succeeded"
 
 
 def test_reading_changes_nothing(client: httpx.Client) -> None:

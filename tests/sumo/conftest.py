@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sim.controllers.base import Inputs, Preparation, RideLeg, RiderPlan
@@ -106,8 +107,6 @@ class Grid:
             return directory.seal_events(), outcome
 
     def resolve(self, scenario: Scenario, controller: Scripted) -> Resolved:
-        import numpy as np
-
         graph = EdgeGraph.from_net(self.network.net_file)
         population = Population(tuple(controller.riders), (), ())
         inputs = Inputs(scenario, self.network, graph, population.riders, np.random.default_rng(1))

@@ -40,16 +40,16 @@ class InsertionParameters(Parameters):
     """Parameters of the controller `insertion`."""
 
     alpha: float = Field(
-        1.0,
+        0.5,
         ge=0,
-        description="seconds of rider time (waits and rides of all riders) that one second of added driving "
-        "is worth; more of it means fewer vehicle kilometres and longer waits",
+        description="seconds of ride, of any rider, that one second of added driving is worth; more of it "
+        "means fewer vehicle kilometres and longer waits, less of it sends out idle shuttles sooner",
     )
     wait_weight: float = Field(
-        1.0,
+        1.5,
         ge=1,
-        description="seconds of ride that one second of wait is worth; travellers feel a wait about twice as "
-        "long as a ride",
+        description="seconds of ride that one second of wait is worth; studies of travellers' value of time "
+        "find between 1 and 2.5",
     )
     promise_window_s: float = Field(
         300,
@@ -125,8 +125,6 @@ class Insertion:
         ------
         ScenarioError
             The decision period is too long to see every rider on board.
-        NotFoundError
-            The network has no such depot.
         """
         fleet, use = inputs.scenario.fleet, inputs.scenario.controllers.shuttle
         if fleet is None or use is None:

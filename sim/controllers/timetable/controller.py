@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import Field
 
-from sim.controllers import base
-from sim.controllers.base import Inputs, Preparation
+from sim.controllers.base import Inputs, Parameters, Preparation
 from sim.controllers.timetable.departures import Expected, Trip, even_load_departures
 from sim.controllers.timetable.driving import Driving
 from sim.controllers.timetable.journeys import (
     Departures,
+    Journey,
     Option,
     Seats,
     Walking,
@@ -24,8 +24,8 @@ from sim.controllers.timetable.lines import BITGREEN
 from sim.controllers.timetable.patterns import Drawing, Pattern, PatternPlan, draw_patterns
 from sim.controllers.timetable.schedule import (
     Duty,
+    Operation,
     chain_trips,
-    earliest_departure_s,
     fit_fleet,
     service_vehicles,
 )
@@ -37,7 +37,7 @@ from sim.scenario import Fleet
 from sim.world import World
 
 
-class Parameters(base.Parameters):
+class TimetableParameters(Parameters):
     """How the operator plans. Figures without another word are assumed."""
 
     patterns: tuple[PatternPlan, ...] = Field(BITGREEN, min_length=1, description="the lines run by the fleet")
@@ -51,7 +51,10 @@ class Parameters(base.Parameters):
     )
     layover_s: float = Field(120, ge=0, description="least time between arrival at a first stop and departure")
     call_share: float = Field(
-        0.05, ge=0, lt=1, description="least share of a line's riders for whom its buses call at a boarding stop"
+        0.05,
+        ge=0,
+        lt=1,
+        description="least share of a line's riders for whom its buses call at a boarding stop",
     )
     max_walk_m: float = Field(1500, gt=0, description="farthest walk to or from a stop")
     margin_s: float = Field(90, ge=0, description="how long before the departure riders plan to be at the stop")
@@ -59,15 +62,15 @@ class Parameters(base.Parameters):
 
 
 class Timetable:
-    """Buses on lines with even loads, run by the fewest vehicles, for riders who leave home for their departure.
+    """Buses on lines with even loads, for riders who leave home for their departure.
 
-    The operator knows how many ride from where to which shift, as a yearly count would tell; here the count is
-    the morning itself, the best case for a timetable.
+    The operator knows how many ride from where to which shift, as a yearly count would tell. Here the count
+    is the morning itself: the best case for a timetable.
     """
 
-    Parameters = Parameters
+    Parameters = TimetableParameters
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: TimetableParameters) -> None:
         self._parameters = parameters
 
     def prepare(self, inputs: Inputs) -> Preparation:
@@ -75,34 +78,28 @@ class Timetable:
         own = self._parameters
         fleet, duty = _duty(inputs, own.layover_s)
         service = Driving(inputs.graph, fleet.max_speed_mps, own.running_time_factor)
-        empty = Driving(inputs.graph, fleet.max_speed_mps, own.deadhead_factor)
-        drawing = Drawing(inputs.network, service, call_s=fleet.boarding_s + own.call_loss_s, queue_s=own.queue_s)
-        patterns, options = self._lines(inputs, drawing)
-        expected = self._expected(inputs.riders, options)
-        chains = fit_fleet(
-            lambda load, slack_s: [
-                Trip(pattern, departure_s)
-                for pattern in patterns
-                for departure_s in even_load_departures(
-                    expected.get(pattern.line, []),
-                    load=load,
-                    policy_headway_s=pattern.policy_headway_s,
-                    earliest_s=earliest_departure_s(pattern, empty, duty),
-                    slack_s=slack_s,
-                )
-            ],
-            lambda trips: chain_trips(trips, empty, own.layover_s),
+        operation = Operation(duty, Driving(inputs.graph, fleet.max_speed_mps, own.deadhead_factor))
+        call_s = fleet.boarding_s + own.call_loss_s
+        patterns, options = self._lines(inputs, Drawing(inputs.network, service, call_s, own.queue_s))
+        earliest_s = {pattern.line: operation.earliest_departure_s(pattern) for pattern in patterns}
+        schedules = fit_fleet(
+            _trips_at(patterns, self._expected(inputs.riders, options), earliest_s),
+            lambda trips: chain_trips(trips, operation),
             count=fleet.count,
             load=fleet.seats * own.fill,
         )
-        timetable = Departures([trip for chain in chains for trip in chain], own.margin_s, duty.horizon_s)
+        planned = []
+        for chains in schedules:
+            departures = Departures([trip for chain in chains for trip in chain], own.margin_s, duty.horizon_s)
+            planned.append((plan_journeys(inputs.riders, options, departures, Seats(fleet.seats)), chains))
+        journeys, chains = min(planned, key=lambda pair: _score(pair[0]))
         return Preparation(
-            vehicles=service_vehicles(chains, empty, duty, count=fleet.count),
-            riders=plan_journeys(inputs.riders, options, timetable, Seats(fleet.seats)),
+            vehicles=service_vehicles(chains, operation, count=fleet.count),
+            riders=tuple(journey.plan for journey in journeys),
         )
 
     def _lines(self, inputs: Inputs, drawing: Drawing) -> tuple[tuple[Pattern, ...], list[tuple[Option, ...]]]:
-        """Return the patterns without the calls that are not worth their time, and what they offer each rider."""
+        """Return the patterns without idle calls, and what they offer each rider."""
         own, riders = self._parameters, inputs.riders
         walking = Walking(inputs.scenario.requests.walk_speed_mps, own.max_walk_m)
         patterns = draw_patterns(own.patterns, drawing)
@@ -112,9 +109,7 @@ class Timetable:
         patterns = tuple(drawing.without(pattern, idle.get(pattern.line, ())) for pattern in patterns)
         return patterns, find_options(riders, patterns, inputs.network, inputs.graph, walking)
 
-    def _expected(
-        self, riders: Sequence[Rider], options: Sequence[tuple[Option, ...]]
-    ) -> dict[str, list[Expected]]:
+    def _expected(self, riders: Sequence[Rider], options: Sequence[tuple[Option, ...]]) -> dict[str, list[Expected]]:
         """Count each rider on the pattern that would be quickest if a bus came at once."""
         expected: dict[str, list[Expected]] = {}
         for rider, choices in zip(riders, options, strict=True):
@@ -133,6 +128,34 @@ class Timetable:
 
     def finish(self, world: World) -> None:
         """Nothing to settle."""
+
+
+def _trips_at(
+    patterns: Sequence[Pattern], expected: Mapping[str, Sequence[Expected]], earliest_s: Mapping[str, float]
+) -> Callable[[float, float], list[Trip]]:
+    """Return the trips of all patterns as a function of the aimed load and of the slack."""
+
+    def trips(load: float, slack_s: float) -> list[Trip]:
+        return [
+            Trip(pattern, departure_s)
+            for pattern in patterns
+            for departure_s in even_load_departures(
+                expected.get(pattern.line, ()),
+                load=load,
+                policy_headway_s=pattern.policy_headway_s,
+                earliest_s=earliest_s[pattern.line],
+                slack_s=slack_s,
+            )
+        ]
+
+    return trips
+
+
+def _score(journeys: Sequence[Journey]) -> tuple[int, int, float]:
+    """Return what makes a timetable worse: riders refused, then late, then the time from wish to door."""
+    served = [journey for journey in journeys if journey.plan.refused is None]
+    total_s = sum(journey.arrival_s - journey.plan.rider.earliest_s for journey in served)
+    return len(journeys) - len(served), sum(journey.late for journey in served), total_s
 
 
 def _duty(inputs: Inputs, layover_s: float) -> tuple[Fleet, Duty]:

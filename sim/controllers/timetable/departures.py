@@ -1,7 +1,7 @@
 """When trips leave: even loads, after Ceder's timetables with even average loads.
 
-A. Ceder, Public Transit Planning and Operation (2007), chapter 4: departures follow the cumulated demand so that
-each trip carries about the same load, and a policy headway bounds the wait where demand is thin.
+A. Ceder, Public Transit Planning and Operation (2007), chapter 4: departures follow the cumulated demand so
+that each trip carries about the same load, and a policy headway bounds the wait where demand is thin.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Trip:
 
 
 class Expected(NamedTuple):
-    """An expected rider, as departures from the pattern's first stop: the first usable, the last in time for work."""
+    """An expected rider, as departures at the first stop: the first usable, the last in time for work."""
 
     ready_s: float
     latest_s: float
@@ -43,7 +43,7 @@ def even_load_departures(
     """Return departures that each take up about `load` expected riders, in whole minutes.
 
     A trip leaves as soon as its riders can all be there. It takes fewer when the first of them would wait
-    longer than the policy headway, or one would come too late for work. `slack_s` is added to both bounds where
+    longer than the policy headway, or one would come too late for work. `slack_s` loosens both bounds where
     the fleet is too small to keep them.
     """
     departures: list[float] = []

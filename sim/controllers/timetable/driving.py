@@ -21,10 +21,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Driving:
-    """Quickest ways of a bus by free flow; `factor` turns free flow into the morning's running time.
-
-    Deadheads have a factor of their own: they do not share the kerb lane with turning traffic all the way.
-    """
+    """Quickest ways of a bus by free flow; `factor` turns free flow into the morning's running time."""
 
     graph: EdgeGraph
     max_speed_mps: float

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
@@ -61,9 +61,7 @@ def find_options(
     rows = {pattern.line: [stops.index(stop) for stop in pattern.stops] for pattern in patterns}
     return [
         tuple(
-            option
-            for pattern in patterns
-            for option in _of_pattern(pattern, *seconds[rows[pattern.line], :, column].T)
+            option for pattern in patterns for option in _of_pattern(pattern, *seconds[rows[pattern.line], :, column].T)
         )
         for column in range(len(riders))
     ]
@@ -79,7 +77,7 @@ def _of_pattern(pattern: Pattern, access_s: FloatArray, egress_s: FloatArray) ->
 
 
 def quickest(rider: Rider, options: Sequence[Option], margin_s: float) -> tuple[Option, float]:
-    """Return the option that would bring the rider there first if a bus came at once, and that trip's departure."""
+    """Return the option that is quickest if a bus comes at once, and the departure of that trip."""
     ready = [(option, rider.earliest_s - option.leave_s(0, margin_s)) for option in options]
     return min(ready, key=lambda pair: (pair[0].arrival_s(pair[1]), pair[0].pattern.line, pair[1]))
 
@@ -91,7 +89,9 @@ def idle_calls(
 
     Less than `share` of the line's riders would use them, and they are the last within a walk for nobody.
     """
-    calls = {(o.pattern.line, stop) for choices in options for o in choices for stop in o.pattern.stops[: o.pattern.boarding]}
+    calls = {
+        (o.pattern.line, stop) for choices in options for o in choices for stop in o.pattern.stops[: o.pattern.boarding]
+    }
     users: dict[str, list[str]] = {line: [] for line, _ in calls}
     for rider, choices in zip(riders, options, strict=True):
         if choices:
@@ -137,13 +137,27 @@ class Departures:
     horizon_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A rider's plan and when it ends, inf for a rider who is refused."""
+
+    plan: RiderPlan
+    arrival_s: float
+
+    @property
+    def late(self) -> bool:
+        """Whether the rider comes too late for work, or not at all."""
+        latest_s = self.plan.rider.latest_arrival_s
+        return self.arrival_s > (np.inf if latest_s is None else latest_s)
+
+
 def plan_journeys(
     riders: Sequence[Rider], options: Sequence[tuple[Option, ...]], timetable: Departures, seats: Seats
-) -> tuple[RiderPlan, ...]:
-    """Give every rider the trip with the earliest arrival that still has a seat, in the order of their wishes.
+) -> tuple[Journey, ...]:
+    """Give every rider the trip with the earliest arrival that still has a seat, in the order of the wishes.
 
-    Commuters know which bus is full: a planned load never exceeds the seats. Among equal arrivals the one that
-    leaves home last counts. Nobody leaves before the wish to travel.
+    Commuters know which bus is full: a planned load never exceeds the seats. Among equal arrivals the one
+    that leaves home last counts. Nobody leaves before the wish to travel.
     """
     by_line: dict[str, list[Trip]] = {}
     for trip in timetable.trips:
@@ -159,20 +173,33 @@ def _plan(
     by_line: Mapping[str, Sequence[Trip]],
     timetable: Departures,
     seats: Seats,
-) -> RiderPlan:
+) -> Journey:
     if not options:
-        return RiderPlan(rider, rider.earliest_s, (), refused=NO_STOP)
+        return _refused(rider, NO_STOP)
     timely = sorted(
-        (option.arrival_s(trip.departure_s), -leave_s, trip.pattern.line, trip.departure_s, option.board, trip, option)
+        (
+            option.arrival_s(trip.departure_s),
+            -leave_s,
+            trip.pattern.line,
+            trip.departure_s,
+            option.board,
+            trip,
+            option,
+        )
         for option in options
         for trip in by_line.get(option.pattern.line, ())
         if (leave_s := option.leave_s(trip.departure_s, timetable.margin_s)) >= rider.earliest_s
         and option.arrival_s(trip.departure_s) <= timetable.horizon_s
     )
-    for _, minus_leave_s, line, _, _, trip, option in timely:
+    for arrival_s, minus_leave_s, line, _, _, trip, option in timely:
         if seats.free(trip, option) >= rider.size:
             seats.take(trip, option, rider.size)
             stops = option.pattern.stops
             legs = (WalkLeg(stops[option.board]), RideLeg(line, stops[option.alight]), WalkLeg())
-            return RiderPlan(rider, float(int(-minus_leave_s)), legs)
-    return RiderPlan(rider, rider.earliest_s, (), refused=NO_SEAT if timely else NO_DEPARTURE)
+            # whole seconds: SUMO lets nobody depart between two steps
+            return Journey(RiderPlan(rider, float(math.floor(-minus_leave_s)), legs), arrival_s)
+    return _refused(rider, NO_SEAT if timely else NO_DEPARTURE)
+
+
+def _refused(rider: Rider, cause: str) -> Journey:
+    return Journey(RiderPlan(rider, rider.earliest_s, (), refused=cause), math.inf)

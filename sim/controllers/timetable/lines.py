@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sim.controllers.timetable.patterns import PatternPlan, Section
 
-# From 호남대입구 (B029-) every bus follows the 97 commuter along NR22: nobody lives on line 97's way through Samdo.
-# Inside the complex all stops are called at, to set down alone.
+# From 호남대입구 (B029-) every bus takes NR22 as the 97 commuter does: nobody lives on line 97's way
+# through Samdo. Inside the complex all stops are called at, to set down alone.
 _INSIDE = Section(line="97-commuter.out", first="B001+", set_down=True)
 
 BITGREEN = (
@@ -13,7 +13,7 @@ BITGREEN = (
         line="97",
         sections=(Section(line="97.out", last="B029-"), _INSIDE),
         status="likely",
-        source="bus reform of October 2026: line 97 from 도산동 by 송정역; on from 호남대입구 as the 97 commuter",
+        source="bus reform of October 2026: line 97 by 송정역; from 호남대입구 as the 97 commuter",
     ),
     PatternPlan(
         line="97-commuter",
@@ -60,6 +60,6 @@ BITGREEN = (
             Section(stops=("B016-", "B014-", "B013-", "B012-", "B011-", "B010-", "B006-", "B004-")),
             _INSIDE,
         ),
-        source="feeder over the stops of Hampyeong's buses: 문장 – 월야 – 석보 – 외치 – GGM; no line of the city goes there",
+        source="feeder over stops of Hampyeong's buses: 문장, 월야, 석보, 외치, GGM; no city line goes there",
     ),
 )

@@ -32,11 +32,14 @@ class PatternPlan(Parameters):
     """A line as the operator draws it."""
 
     line: str = Field(
-        pattern=r"^\S+$", description="what stands on the bus; riders board by it (SUMO parts lines by spaces)"
+        pattern=r"^\S+$",
+        description="what stands on the bus; riders board by it (SUMO parts lines by spaces)",
     )
     sections: tuple[Section, ...] = Field(min_length=1)
     policy_headway_s: float = Field(
-        1200, gt=0, description="nobody waits longer for a departure while riders are expected, however few they are"
+        1200,
+        gt=0,
+        description="nobody waits longer for a departure while riders are expected, however few they are",
     )
     status: Status = "assumed"
     source: str = Field(description="where the line comes from")
@@ -121,11 +124,9 @@ def _draw(plan: PatternPlan, drawing: Drawing) -> Pattern:
         msg = f"{_WHERE}: {plan.line!r} needs at least two stops, each once; found {', '.join(stops) or 'none'}"
         raise ScenarioError(msg)
     if set_down[0] or sorted(set_down) != set_down:
-        msg = f"{_WHERE}: {plan.line!r} has a section with set_down before one without; allowed is set_down at the end"
+        msg = f"{_WHERE}: {plan.line!r} sets down before it takes up; allowed is set_down for the last sections"
         raise ScenarioError(msg)
-    return drawing.pattern(
-        plan.line, stops, boarding=set_down.count(False), policy_headway_s=plan.policy_headway_s
-    )
+    return drawing.pattern(plan.line, stops, boarding=set_down.count(False), policy_headway_s=plan.policy_headway_s)
 
 
 def stop_place(network: Network, stop: str) -> Place:
@@ -137,17 +138,19 @@ def stop_place(network: Network, stop: str) -> Place:
 def _stops(section: Section, plan: PatternPlan, network: Network) -> Iterator[str]:
     for stop in (*section.stops, section.first, section.last):
         if stop is not None and stop not in network.stops:
-            msg = f"{_WHERE}: {plan.line!r} calls at {stop!r}; allowed are the kerbs of network {network.name}, as B001+"
+            msg = f"{_WHERE}: {plan.line!r} calls at {stop!r}; allowed are kerbs of {network.name}, as B001+"
             raise ScenarioError(msg)
     if section.line is None:
         yield from section.stops
         return
     if section.line not in network.lines:
-        msg = f"{_WHERE}: {plan.line!r} follows line {section.line!r}; allowed are {', '.join(sorted(network.lines))}"
+        allowed = ", ".join(sorted(network.lines))
+        msg = f"{_WHERE}: {plan.line!r} follows line {section.line!r}; allowed are {allowed}"
         raise ScenarioError(msg)
     calls = network.lines[section.line].stops
     first, last = section.first or calls[0], section.last or calls[-1]
     if first not in calls or last not in calls or calls.index(first) > calls.index(last):
-        msg = f"{_WHERE}: {plan.line!r} takes {section.line} from {first} to {last}; it calls at {', '.join(calls)}"
+        stretch = f"{section.line} from {first} to {last}"
+        msg = f"{_WHERE}: {plan.line!r} takes {stretch}; the line calls at {', '.join(calls)}"
         raise ScenarioError(msg)
     yield from calls[calls.index(first) : calls.index(last) + 1]

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from sim.controllers.base import Call, ServiceVehicle
 from sim.controllers.timetable.departures import Trip
-from sim.controllers.timetable.driving import Driving
+from sim.controllers.timetable.driving import Driving, Way
 from sim.controllers.timetable.patterns import Pattern
 from sim.controllers.timetable.walking import Place
 from sim.errors import ScenarioError
 
-INFEASIBLE_S = 1e6
-"""More than all deadheads of a fleet's day together."""
-LOAD_STEP = 0.25
-LOAD_MOST = 10_000.0
-SLACK_STEP_S = 120.0
-SLACK_MOST_S = 7200.0
+LOAD_STEP, LOAD_LEAST, LOAD_MOST = 0.5, 1.0, 10_000.0
+SLACKS_S = tuple(float(slack_s) for slack_s in (*range(0, 1200, 120), *range(1200, 7201, 1200)))
 AT_DEPOT = "depot"
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What holds for every vehicle: where and when it starts and ends, and its least standing time between trips."""
+    """What holds for every vehicle: where and when it starts and ends, and its least layover."""
 
     depot: str
     place: Place
@@ -35,97 +31,125 @@ class Duty:
     layover_s: float
 
 
-def earliest_departure_s(pattern: Pattern, driving: Driving, duty: Duty) -> float:
-    """Return when a vehicle that leaves the depot as the duty begins can start the pattern."""
-    return duty.begin_s + driving.way(duty.place, pattern.places[0]).time_s + duty.layover_s
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Where vehicles come from and go to between trips, and how they drive there empty."""
+
+    duty: Duty
+    driving: Driving
+
+    def out(self, pattern: Pattern) -> Way:
+        """Return the way from the depot to a pattern's first stop."""
+        return self.driving.way(self.duty.place, pattern.places[0])
+
+    def back(self, pattern: Pattern) -> Way:
+        """Return the way from a pattern's last stop to the depot."""
+        return self.driving.way(pattern.places[-1], self.duty.place)
+
+    def earliest_departure_s(self, pattern: Pattern) -> float:
+        """Return when a vehicle that leaves the depot as the duty begins can start the pattern."""
+        return self.duty.begin_s + self.out(pattern).time_s + self.duty.layover_s
+
+    def pull_out_s(self, trip: Trip) -> float:
+        """Return when a vehicle must leave the depot for a trip."""
+        return trip.departure_s - self.duty.layover_s - self.out(trip.pattern).time_s
+
+    def pull_in_s(self, trip: Trip) -> float:
+        """Return when a vehicle is back at the depot after a trip."""
+        return trip.end_s + self.back(trip.pattern).time_s
 
 
-def chain_trips(trips: Sequence[Trip], driving: Driving, layover_s: float) -> list[list[Trip]]:
-    """Return the fewest vehicles' trips in order, and among those the ones with the least driving in between.
+def chain_trips(trips: Sequence[Trip], operation: Operation) -> list[list[Trip]]:
+    """Return the fewest vehicles' trips, each vehicle's in order.
 
-    Vehicles run back empty after a trip: in the morning nobody rides out of the complex, and the time is
-    worth more on the next trip in. Trip j may follow trip i when the deadhead and the layover fit in between.
+    Vehicles come back empty after a trip: in the morning nobody rides out of the complex, and the time is
+    worth more on the next trip in. They wait for it in the depot, not at the first stop: two waiting
+    buses fill a kerb of 20 m, and the next one stands in the road until SUMO teleports it.
     """
-    ordered = sorted(trips, key=lambda trip: (trip.departure_s, trip.pattern.line))
-    size = len(ordered)
-    cost = np.full((size, size), INFEASIBLE_S)
-    for i, before in enumerate(ordered):
-        for j, after in enumerate(ordered):
-            deadhead_s = driving.way(before.pattern.places[-1], after.pattern.places[0]).time_s
-            if before.end_s + deadhead_s + layover_s <= after.departure_s:
-                cost[i, j] = deadhead_s
-    rows, columns = linear_sum_assignment(cost)
-    following = {int(i): int(j) for i, j in zip(rows, columns, strict=True) if cost[i, j] < INFEASIBLE_S}
-    chains = []
-    for first in sorted(set(range(size)) - set(following.values())):
-        chain = [first]
-        while chain[-1] in following:
-            chain.append(following[chain[-1]])
-        chains.append([ordered[i] for i in chain])
+    chains: list[list[Trip]] = []
+    for trip in sorted(trips, key=lambda trip: (operation.pull_out_s(trip), trip.departure_s, trip.pattern.line)):
+        back = [(operation.pull_in_s(chain[-1]), number) for number, chain in enumerate(chains)]
+        free_s, number = min(back, default=(math.inf, 0))
+        if free_s <= operation.pull_out_s(trip):
+            chains[number].append(trip)
+        else:
+            chains.append([trip])
     return chains
 
 
 def fit_fleet(
-    trips_at: Callable[[float, float], list[Trip]], chain: Callable[[list[Trip]], list[list[Trip]]], *, count: int, load: float
-) -> list[list[Trip]]:
-    """Return the schedule with the shortest headways that `count` vehicles can run.
+    trips_at: Callable[[float, float], list[Trip]],
+    chain: Callable[[list[Trip]], list[list[Trip]]],
+    *,
+    count: int,
+    load: float,
+) -> list[list[list[Trip]]]:
+    """Return schedules that `count` vehicles can run, one for each slack on waiting and lateness.
 
-    First the bounds on waiting and on being late are loosened until the fleet suffices at the aimed `load`, then, for
-    a fleet too small even so, the load grows beyond the seats; what is left of the fleet goes into smaller loads.
+    Of each slack it is the one with the smallest loads a trip, so the shortest headways. Where the fleet is
+    too small at any slack for trips that seat everybody, it is the one that leaves the fewest behind.
 
     Parameters
     ----------
     trips_at
-        The trips of all patterns for an aimed load and for a slack on the bounds, seconds.
+        The trips of all patterns for an aimed load and a slack, seconds.
     chain
         The fewest vehicles' trips.
+    load
+        Riders expected on a trip that still all find a seat.
 
     Raises
     ------
     ScenarioError
         Even one trip at a time on each pattern needs more vehicles.
     """
-    slack_s = 0.0
-    best = chain(trips_at(load, slack_s))
-    while len(best) > count and slack_s < SLACK_MOST_S:
-        slack_s += SLACK_STEP_S
-        best = chain(trips_at(load, slack_s))
-    while len(best) > count and load < LOAD_MOST:
-        load *= 1.25
-        best = chain(trips_at(load, slack_s))
-    if len(best) > count:
-        msg = f"fleet.count: {count} vehicles cannot run the timetable; allowed are at least {len(best)}, or fewer patterns"
-        raise ScenarioError(msg)
-    while load - LOAD_STEP >= 1:
-        load -= LOAD_STEP
-        chains = chain(trips_at(load, slack_s))
-        if len(chains) > count:
-            break
-        best = chains
-    return best
+    schedules: list[list[list[Trip]]] = []
+    for slack_s in SLACKS_S:
+        best = None
+        for aimed in np.arange(load, LOAD_LEAST, -LOAD_STEP).tolist():
+            chains = chain(trips_at(aimed, slack_s))
+            if len(chains) > count:
+                break
+            best = chains
+        if best is not None and best not in schedules:
+            schedules.append(best)
+    if not schedules:
+        schedules.append(_overfull(lambda aimed: chain(trips_at(aimed, SLACKS_S[-1])), count=count, load=load))
+    return schedules
+
+
+def _overfull(chain_at: Callable[[float], list[list[Trip]]], *, count: int, load: float) -> list[list[Trip]]:
+    while len(chains := chain_at(load)) > count:
+        if load > LOAD_MOST:
+            msg = (
+                f"fleet.count: {count} vehicles cannot run the timetable; "
+                f"allowed are at least {len(chains)}, or fewer patterns"
+            )
+            raise ScenarioError(msg)
+        load *= 1.1
+    return chains
 
 
 def service_vehicles(
-    chains: Sequence[Sequence[Trip]], driving: Driving, duty: Duty, *, count: int
+    chains: Sequence[Sequence[Trip]], operation: Operation, *, count: int
 ) -> tuple[ServiceVehicle, ...]:
     """Return the whole fleet; vehicles without trips stay in the depot."""
     padded = [*chains, *[[] for _ in range(count - len(chains))]]
-    return tuple(_vehicle(f"shuttle.{number:02d}", trips, driving, duty) for number, trips in enumerate(padded))
+    return tuple(_vehicle(f"shuttle.{number:02d}", trips, operation) for number, trips in enumerate(padded))
 
 
-def _vehicle(vehicle_id: str, trips: Sequence[Trip], driving: Driving, duty: Duty) -> ServiceVehicle:
+def _vehicle(vehicle_id: str, trips: Sequence[Trip], operation: Operation) -> ServiceVehicle:
+    duty = operation.duty
     calls: list[Call] = []
-    edges, here = [duty.place.edge], duty.place
+    edges = [duty.place.edge]
     for trip in trips:
-        way = driving.way(here, trip.pattern.places[0])
-        if not calls:
-            pull_out_s = max(duty.begin_s, trip.departure_s - way.time_s - duty.layover_s)
-            calls.append(Call(duty.depot, pull_out_s, AT_DEPOT))
-        edges += [*way.edges[1:], *trip.pattern.edges[1:]]
-        calls += _calls(trip)
-        here = trip.pattern.places[-1]
-    if trips:
-        edges += driving.way(here, duty.place).edges[1:]
+        calls += [Call(duty.depot, operation.pull_out_s(trip), AT_DEPOT), *_calls(trip)]
+        for way in (
+            operation.out(trip.pattern).edges,
+            trip.pattern.edges,
+            operation.back(trip.pattern).edges,
+        ):
+            edges += way[1:]
     calls.append(Call(duty.depot, duty.horizon_s, AT_DEPOT))
     return ServiceVehicle(
         id=vehicle_id,
@@ -139,7 +163,7 @@ def _vehicle(vehicle_id: str, trips: Sequence[Trip], driving: Driving, duty: Dut
 
 
 def _calls(trip: Trip) -> list[Call]:
-    """Return the calls of a trip; nobody boards at the set-down stops, so there a bus ahead of time drives on."""
+    """Return the calls of a trip; where it only sets down, a bus ahead of time drives on."""
     pattern = trip.pattern
     held = [min(number, pattern.boarding - 1) for number in range(len(pattern.stops))]
     return [

@@ -33,13 +33,11 @@ class _Access:
     length_m: float
 
 
-def walking_distances(
-    network: Network, graph: EdgeGraph, stops: Sequence[str], places: Sequence[Place]
-) -> FloatArray:
+def walking_distances(network: Network, graph: EdgeGraph, stops: Sequence[str], places: Sequence[Place]) -> FloatArray:
     """Return the metres on foot between stops and places, alike in both directions.
 
     Pedestrians walk both ways along every road that permits them. As in SUMO's intermodal network without
-    pavements, the two directions of a road are joined at junctions and, where a stop has an `<access>`, there.
+    pavements, the two directions of a road are joined at junctions and where a stop has an `<access>`.
 
     Returns
     -------

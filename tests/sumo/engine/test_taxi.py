@@ -116,7 +116,13 @@ def test_a_new_plan_while_riders_alight_does_not_restart_the_stop(on_grid: Grid)
             world.set_plan("shuttle.00", plan("+r1", "+r2", "-r1", "-r2"))
         vehicle = world.vehicles()[0]
         waits = {request.id for request in world.waiting()}
-        if vehicle.phase == "serving" and len(vehicle.on_board) == 2 and "r3" in waits and world.time_s > 60 and not sent:
+        if (
+            vehicle.phase == "serving"
+            and len(vehicle.on_board) == 2
+            and "r3" in waits
+            and world.time_s > 60
+            and not sent
+        ):
             sent.append(world.time_s)
             world.set_plan("shuttle.00", plan("-r1", "-r2", "+r3", "-r3"))
 
@@ -151,7 +157,9 @@ def test_riders_at_one_place_share_one_stop(on_grid: Grid) -> None:
 def test_every_request_is_seen_although_somebody_looked_before(on_grid: Grid) -> None:
     # a reservation once retrieved is no longer new (SUMO issues 11429, 11501)
     seen: list[tuple[float, int]] = []
-    on_grid.run(lambda w: seen.append((w.time_s, len(w.waiting()))), [rider(1, "B1C1", "C3D3"), rider(2, "C1C2", "C3D3")])
+    on_grid.run(
+        lambda w: seen.append((w.time_s, len(w.waiting()))), [rider(1, "B1C1", "C3D3"), rider(2, "C1C2", "C3D3")]
+    )
     assert {count for time_s, count in seen if time_s > 25} == {2}
 
 
@@ -199,7 +207,8 @@ print("accepted", flush=True)
 def test_sumo_still_accepts_one_request_for_two_taxis(on_grid: Grid) -> None:
     """The reason for the guard. When a release refuses this, the guard may go."""
     routes = on_grid.folder / "r.rou.xml"
-    taxi = '<trip id="t{0}" type="t" depart="0" from="A0B0" departPos="stop" line="taxi"><stop parkingArea="depot" duration="1"/></trip>'
+    stop = '<stop parkingArea="depot" duration="1"/>'
+    taxi = f'<trip id="t{{0}}" type="t" depart="0" from="A0B0" departPos="stop" line="taxi">{stop}</trip>'
     routes.write_text(
         '<routes><vType id="t" vClass="taxi"><param key="has.taxi.device" value="true"/></vType>'
         + taxi.format(0) + taxi.format(1)

@@ -1,4 +1,4 @@
-"""Published runs on the real network without SUMO: shuttles that collect riders from all over and deliver them."""
+"""Published runs on the real network without SUMO: shuttles that collect riders and deliver them."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ def publish(
         directory.write_events(log)
         pq.write_table(_vehicles(), directory.work / VEHICLES)
         sealed = directory.seal_events()
-        directory.write_json(
-            KPIS, records_as_json(measure_run(directory.work, manifest=manifest, events=sealed))
-        )
+        directory.write_json(KPIS, records_as_json(measure_run(directory.work, manifest=manifest, events=sealed)))
         return directory.publish(manifest)
 
 
@@ -75,8 +73,9 @@ def wishes(network: Network, count: int, seed: int) -> list[ev.RequestSubmitted]
         found.append(
             ev.RequestSubmitted(
                 time_s=float(earliest_s), request_id=f"r{number:03}", person_id=f"p{number:03}",
-                purpose="commute", origin_edge=kerb.edge, origin_pos_m=kerb.end_m, destination_edge=network.sites[name].edge,
-                destination_pos_m=network.sites[name].pos_m, size=1, earliest_s=float(earliest_s),
+                purpose="commute", origin_edge=kerb.edge, origin_pos_m=kerb.end_m,
+                destination_edge=network.sites[name].edge, destination_pos_m=network.sites[name].pos_m,
+                size=1, earliest_s=float(earliest_s),
                 latest_arrival_s=SHIFT_S - 180, shift_start_s=SHIFT_S, direct_ride_s=direct_m / 15,
                 direct_distance_m=direct_m, zone="zone", site=name, scopes=[SCOPES[number % 3]],
             )
@@ -101,9 +100,7 @@ def _service(riders: Sequence[ev.RequestSubmitted], capacity: int, pace_mps: flo
             odometer_m[vehicle] += leg_m
             free_s[vehicle] = round(max(free_s[vehicle] + leg_m / pace_mps, rider.earliest_s + 60))
             load += 1 if boards else -1
-            yield from _call(
-                rider, f"shuttle.{vehicle}", free_s[vehicle], odometer_m[vehicle], load, boards=boards
-            )
+            yield from _call(rider, f"shuttle.{vehicle}", free_s[vehicle], odometer_m[vehicle], load, boards=boards)
     for rider in riders[capacity:]:
         yield ev.Rejected(
             time_s=rider.earliest_s,

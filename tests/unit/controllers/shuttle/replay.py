@@ -146,7 +146,7 @@ class ReplayWorld:
         back = b.pos_m - left / times.edge_s[b.edge] * times.length_m[b.edge]
         if back >= 0:
             return Location(b.edge, float(back))
-        # On the way between: the edge from which the rest takes as long as it really does, as nearly as can be.
+        # On the way between: the edge from which the rest takes as long as it really does, or the nearest.
         rest = times.edge_s + times.leg_s[:, b.edge] + b.pos_m / times.length_m[b.edge] * times.edge_s[b.edge]
         on_way = np.isclose(times.leg_s[a.edge, b.edge], _through(times, a.edge, b.edge))
         share = (rest - left) / times.edge_s
@@ -262,7 +262,7 @@ def outcome(world: ReplayWorld) -> Outcome:
 
 
 def grid_times(n: int, block_m: float, speed_mps: float, junction_s: float = 2.0) -> TravelTimes:
-    """Return travel times on an n × n grid of two-way streets without U-turns, by shortest paths over edges."""
+    """Return travel times on an n × n grid of two-way streets without U-turns."""
     ends = [
         (a, (a[0] + dx, a[1] + dy))
         for a in [(x, y) for x in range(n) for y in range(n)]

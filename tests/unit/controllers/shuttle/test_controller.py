@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from sim.controllers.base import Inputs
+from sim.controllers.base import Inputs, RideLeg
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters
 from sim.demand.population import Rider
-from sim.errors import ControllerError, NotFoundError, ScenarioError
+from sim.errors import ControllerError, ScenarioError
 from sim.events import Assigned, PlansRetimed, Promised, fingerprint
-from sim.network.catalog import Network, SitePlace
+from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 from sim.scenario import RequestLimits, validate
 from sim.world import Location, Request, TravelTimes
@@ -28,7 +28,8 @@ LIMITS = RequestLimits()
 
 def uniform_requests(times: TravelTimes, *, seed: int, count: int, last_s: float = 3600.0) -> list[Request]:
     """Return requests spread over time and over the edges, at least 400 m apart."""
-    rng, requests = np.random.default_rng(seed), list[Request]()
+    rng = np.random.default_rng(seed)
+    requests: list[Request] = []
     wishes = np.sort(rng.uniform(0, last_s, count))
     while len(requests) < count:
         places = [
@@ -60,7 +61,7 @@ def spread(times: TravelTimes, count: int, *, seed: int = 0) -> list[Location]:
 
 
 def check_promises(world: ReplayWorld) -> None:
-    """Check what was promised and what the limits say against what happened; vehicles kept to the times exactly."""
+    """Check promises and limits against what happened; the vehicles kept to the travel times exactly."""
     promises = [event for event in world.events if isinstance(event, Promised)]
     assert sorted(one.request_id for one in promises) == sorted(world.vehicle_of)
     for promise in promises:
@@ -104,7 +105,7 @@ def commute(seed: int) -> tuple[TravelTimes, list[Request], Location]:
     rng, times = np.random.default_rng(seed), grid_times(12, 800.0, 13.0, 8.0)
     edges = len(times.edge_s)
     gates = [Location(int(edge), 400.0) for edge in range(0, 12, 2)]
-    requests = []
+    requests: list[Request] = []
     while len(requests) < 90:
         home, gate = (
             Location(int(rng.integers(edges)), float(rng.uniform(10, 790))),
@@ -210,13 +211,13 @@ def test_a_shuttle_that_is_full_or_bound_by_promises_is_named_as_the_cause() -> 
     times = grid_times(6, 1000.0, 10.0)
     far, gate = Location(110, 500.0), Location(0, 500.0)
     riders = [request(n, far, gate, earliest_s=0) for n in range(2)]
-    world = ReplayWorld(times, [far], [*riders, request(2, far, gate, earliest_s=0)], seats=2)
+    on_the_way = request(2, Location(110, 900.0), gate, earliest_s=20)
+    world = ReplayWorld(times, [far], [*riders, on_the_way], seats=2)
     limits = RequestLimits(max_wait_s=300)
     replay(world, limits=limits, until_s=3000)
     assert world.rejected == {"r002": "capacity"}
 
-    aside = request(2, Location(60, 500.0), gate, earliest_s=100.0)
-    world = ReplayWorld(times, [far], [*riders, aside], seats=4)
+    world = ReplayWorld(times, [far], [*riders, on_the_way], seats=4)
     limits = RequestLimits(max_wait_s=300, max_detour_alpha=1, max_detour_beta_s=0)
     replay(world, limits=limits, until_s=3000)
     assert world.rejected == {"r002": "limits_of_accepted_riders"}
@@ -248,40 +249,23 @@ def test_parameters_are_strict(bad: dict[str, float]) -> None:
         InsertionParameters(**bad)
 
 
-def inputs(*, depot: str | None, period_s: float = 5.0, count: int = 3) -> Inputs:
+def inputs(*, period_s: float = 5.0) -> Inputs:
     scenario = validate(
         {
             "name": "t",
             "title": "t",
             "network": "grid",
             "time": {"begin_s": "07:00", "end_s": "08:00"},
-            "fleet": {"count": count, "seats": 6, "depot": depot},
+            "fleet": {"count": 3, "seats": 6, "depot": None},
             "controllers": {"shuttle": {"use": "insertion", "period_s": period_s}},
         },
         place="t",
-    )
-    site = SitePlace(
-        name_ko="차고지",
-        name_en="depot",
-        kind="depot",
-        node="n",
-        edge="b",
-        pos_m=40.0,
-        lon=126.0,
-        lat=35.0,
-        x=0.0,
-        y=0.0,
-        staff=None,
-        shift="",
-        opens=None,
-        status="assumed",
-        position_status="assumed",
     )
     network = Network(
         name="grid",
         net_file=Path("grid.net.xml"),
         additional_files=(),
-        sites={"yard": site},
+        sites={},
         stops={},
         lines={},
         gateways={},
@@ -311,36 +295,21 @@ def inputs(*, depot: str | None, period_s: float = 5.0, count: int = 3) -> Input
     )
 
 
-def test_the_fleet_starts_at_its_depot_and_riders_wait_at_their_origin() -> None:
-    prepared = Insertion(InsertionParameters()).prepare(inputs(depot="yard"))
-    assert [(one.id, one.start_edge, one.start_pos_m, one.depart_s) for one in prepared.vehicles] == [
-        (f"shuttle.{n}", "b", 40.0, 25_200) for n in range(3)
-    ]
+def test_the_fleet_waits_to_be_sent_and_riders_wait_at_their_origin() -> None:
+    prepared = Insertion(InsertionParameters()).prepare(inputs())
+    assert len(prepared.vehicles) == 3
+    assert all(
+        not one.edges and not one.calls and one.start_edge in {"a", "b", "c"} for one in prepared.vehicles
+    )
     assert prepared.taxi == "world"
     (plan,) = prepared.riders
     assert plan.depart_s == plan.rider.earliest_s
-    assert [leg.lines for leg in plan.legs if hasattr(leg, "lines")] == ["taxi"]
-
-
-def test_without_a_depot_the_fleet_is_spread_over_edges_that_lead_back() -> None:
-    vehicles = Insertion(InsertionParameters()).prepare(inputs(depot=None)).vehicles
-    assert sorted((one.start_edge, one.start_pos_m) for one in vehicles) == [
-        ("a", 50),
-        ("b", 100),
-        ("c", 150),
-    ]
-    many = Insertion(InsertionParameters()).prepare(inputs(depot=None, count=7)).vehicles
-    assert {one.start_edge for one in many} <= {"a", "b", "c"}
-
-
-def test_an_unknown_depot_names_those_there_are() -> None:
-    with pytest.raises(NotFoundError, match=r"no site 'nowhere'.* depots are yard"):
-        Insertion(InsertionParameters()).prepare(inputs(depot="nowhere"))
+    assert plan.legs == (RideLeg("taxi"),)
 
 
 def test_a_period_in_which_a_rider_could_come_and_go_unseen_is_refused() -> None:
-    with pytest.raises(ScenarioError, match="period_s must not exceed fleet.alighting_s"):
-        Insertion(InsertionParameters()).prepare(inputs(depot="yard", period_s=30))
+    with pytest.raises(ScenarioError, match=r"period_s must not exceed fleet\.alighting_s"):
+        Insertion(InsertionParameters()).prepare(inputs(period_s=30))
 
 
 def test_slack_and_weights_shift_the_balance(grid: TravelTimes) -> None:

@@ -1,0 +1,184 @@
+"""A run written down for bare SUMO: the shuttles drive the edges and make the stops that they made in the run.
+
+Nobody decides anything in the replay. Every shuttle has one fixed route and its stops with the times at which it
+left them; every rider waits at the recorded place and boards the recorded shuttle; who was not served stands
+there as long as in the run. Cars, trucks, network, outputs, step length and seeds are those of the run.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from sim.controllers.base import RiderPlan
+from sim.engine.inputs import TRIPINFO, options, write_inputs
+from sim.engine.loop import Loop
+from sim.engine.resolve import Resolved, resolve
+from sim.errors import EngineError
+from sim.events import Event, PickedUp, Rejected, fingerprint
+from sim.rundir import RunDir
+from sim.scenario import Scenario, validate
+from sim.system import sumo_binary
+
+ROUTES = "vehroutes.xml"
+RECORDING = {
+    "vehroute-output.exit-times": "true",
+    "vehroute-output.last-route": "true",
+    "vehroute-output.write-unfinished": "true",
+}
+SHORTEST_STOP_M = 0.1  # SUMO refuses shorter ranges in a file; its taxi device makes them
+WAYPOINT_MPS = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A run that can be replayed: `command` is bare SUMO's, `rides` says who rode with which shuttle."""
+
+    fingerprint: str
+    end_s: float
+    command: list[str]
+    tripinfo: Path
+    rides: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What one shuttle did: edges with the times at which it left them (-1: not yet), and stops as SUMO wrote them."""
+
+    edges: tuple[str, ...]
+    exits_s: tuple[float, ...]
+    stops: tuple[dict[str, str], ...]
+
+
+def record(document: Mapping[str, Any], folder: Path) -> Recording:
+    """Carry out a run with SUMO's route output and write its replay into `folder`.
+
+    To be called in a process of its own: libsumo is a singleton.
+
+    Raises
+    ------
+    EngineError
+        The service does not send its vehicles through SUMO's taxi device.
+    """
+    scenario = validate(document, place="the scenario to replay")
+    resolved = resolve(scenario)
+    if resolved.service.taxi == "none":
+        msg = "only services that send taxis can be replayed; this one's vehicles have fixed routes anyway"
+        raise EngineError(msg)
+    extra = RECORDING | {"vehroute-output": str(folder / ROUTES)}
+    observed = replace(resolved, service=replace(resolved.service, options=resolved.service.options | extra))
+    with RunDir(folder / "recorded") as run:
+        outcome = Loop(observed, run, engine="libsumo", stop=lambda: False, report=lambda _: None).run()
+        events = run.seal_events()
+    rides = {event.person_id: event.vehicle_id for event in events if isinstance(event, PickedUp)}
+    command = write_replay(folder, resolved, read_drives(folder / ROUTES), events, end_s=outcome.end_s)
+    return Recording(fingerprint(events), outcome.end_s, command, folder / TRIPINFO, rides)
+
+
+def read_drives(file: Path) -> dict[str, Drive]:
+    """Return the drives of all shuttles in SUMO's route output."""
+    drives = {}
+    for _, element in ET.iterparse(file):  # noqa: S314 (written by SUMO in this run)
+        if element.tag != "vehicle":
+            continue
+        route = element.find("route")
+        if element.attrib["type"] == "shuttle" and route is not None:
+            drives[element.attrib["id"]] = Drive(
+                tuple(route.attrib["edges"].split()),
+                tuple(float(text) for text in route.attrib["exitTimes"].split()),
+                tuple(stop.attrib for stop in element.iter("stop")),
+            )
+        element.clear()
+    return drives
+
+
+def write_replay(
+    folder: Path, resolved: Resolved, drives: Mapping[str, Drive], events: Sequence[Event], *, end_s: float
+) -> list[str]:
+    """Write the replay's input files into `folder` and return the command that runs it."""
+    scenario, service = resolved.scenario, resolved.service
+    inputs = write_inputs(folder, scenario, resolved.network, resolved.population, service)
+    types = folder / "types.add.xml"
+    lines = types.read_text(encoding="utf-8").splitlines()
+    types.write_text("\n".join(line for line in lines if "taxi." not in line) + "\n", encoding="utf-8")
+    # in the order of the run's own file, for SUMO draws every driver's speed while it reads
+    entries = [(one.depart_s, 0, one.id, _vehicle(one.id, one.depart_s, drives[one.id], end_s)) for one in service.vehicles]
+    rides = {event.person_id: event.vehicle_id for event in events if isinstance(event, PickedUp)}
+    left_s = {event.person_id: event.time_s for event in events if isinstance(event, Rejected)}
+    for plan in service.riders:
+        person, depart_s = plan.rider.person_id, _depart_s(plan, scenario)
+        if plan.refused is None:
+            entries.append((depart_s, 1, person, _rider(plan, depart_s, rides.get(person), left_s.get(person, end_s))))
+    text = "\n".join(line for *_, lines in sorted(entries) for line in lines)
+    (folder / "service.rou.xml").write_text(f"<routes>\n{text}\n</routes>\n", encoding="utf-8")
+    plain = replace(service, taxi="none", options={})
+    chosen = inputs | options(scenario, plain, work=folder) | {"end": f"{end_s:.2f}"}
+    return [str(sumo_binary("sumo")), *(part for key, value in chosen.items() for part in (f"--{key}", value))]
+
+
+def _vehicle(vehicle_id: str, depart_s: float, drive: Drive, end_s: float) -> list[str]:
+    return [
+        f'<vehicle id="{vehicle_id}" type="shuttle" depart="{depart_s:.2f}" departPos="stop">',
+        f'  <route edges="{" ".join(drive.edges)}"/>',
+        *_stops(drive, end_s),
+        "</vehicle>",
+    ]
+
+
+def _stops(drive: Drive, end_s: float) -> Iterator[str]:
+    reached = [exit_s if exit_s >= 0 else float("inf") for exit_s in drive.exits_s]
+    before = 0
+    for stop in drive.stops:
+        started_s, ended_s = float(stop["started"]), float(stop["ended"])
+        if started_s < 0:
+            continue  # planned, but the run ended on the way there
+        at = bisect_left(reached, started_s)
+        yield from _waypoints(drive.edges, before, at)
+        before = at
+        until_s = ended_s if ended_s >= 0 else end_s + 1
+        yield f'  <stop {_place(stop)} duration="1" until="{until_s:.2f}" parking="true"/>'
+
+
+def _place(stop: Mapping[str, str]) -> str:
+    if "parkingArea" in stop:
+        return f'parkingArea="{stop["parkingArea"]}"'
+    start_m, end_m = float(stop["startPos"]), float(stop["endPos"])
+    start_m = max(0.0, min(start_m, end_m - SHORTEST_STOP_M))
+    return f'lane="{stop["lane"]}" startPos="{start_m:.2f}" endPos="{end_m:.2f}" friendlyPos="true"'
+
+
+def _waypoints(edges: Sequence[str], before: int, at: int) -> Iterator[str]:
+    """Yield points to pass without stopping, so that SUMO does not take an earlier passage of an edge for the one meant.
+
+    SUMO gives a stop the first passage of its edge from the stop before on.
+    """
+    while edges.index(edges[at], before) != at:
+        earlier = edges.index(edges[at], before)
+        passed = next(m for m in range(at - 1, earlier, -1) if edges.index(edges[m], before) == m)
+        yield f'  <stop edge="{edges[passed]}" speed="{WAYPOINT_MPS}"/>'
+        before = passed
+
+
+def _rider(plan: RiderPlan, depart_s: float, vehicle_id: str | None, left_s: float) -> list[str]:
+    rider = plan.rider
+    if vehicle_id is None:
+        wait_s = max(0.0, left_s - depart_s)
+        stage = f'  <stop edge="{rider.origin_edge}" endPos="{rider.origin_pos_m:.1f}" duration="{wait_s:.2f}"/>'
+    else:
+        stage = (
+            f'  <ride from="{rider.origin_edge}" to="{rider.destination_edge}" '
+            f'arrivalPos="{rider.destination_pos_m:.1f}" lines="{vehicle_id}"/>'
+        )
+    return [
+        f'<person id="{rider.person_id}" type="rider" depart="{depart_s:.2f}" departPos="{rider.origin_pos_m:.1f}">',
+        stage,
+        "</person>",
+    ]
+
+
+def _depart_s(plan: RiderPlan, scenario: Scenario) -> float:
+    return max(plan.depart_s, float(scenario.time.begin_s))
