@@ -41,7 +41,7 @@ def format_clock(time_s: float) -> str:
 
 
 Clock = Annotated[int, BeforeValidator(parse_clock), Field(ge=0, le=48 * 3600)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -475,7 +475,11 @@ def _override(document: dict[str, Any], text: str) -> None:
             raise ScenarioError(msg)
         node[key] = child = dict(child)
         node = child
-    node[keys[-1]] = yaml.load(raw, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    try:
+        node[keys[-1]] = yaml.load(raw, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        msg = f"cannot set {path}: {raw!r} is not YAML: {error}"
+        raise ScenarioError(msg) from None
 
 
 def _describe(entry: ErrorDetails) -> str:

@@ -28,6 +28,7 @@ from tests.cli.conftest import Bitgreen
         (["demand.commuters.homes.oechi.share=0.9"], ["shares", "1.4"]),
         (["seeds.sumo=-1"], ["seeds.sumo", "-1"]),
         (["nonsense"], ["path=value", "nonsense"]),
+        (["title=[1"], ["title", "not YAML"]),
     ],
 )
 def test_a_wrong_value_is_named(bitgreen: Bitgreen, overrides: list[str], parts: list[str]) -> None:

@@ -102,17 +102,28 @@ def test_what_was_published_counts_though_its_process_crashed(client: httpx.Clie
     assert client.get(run["links"]["kpis"]).json()["kpis"] == [KPI]
 
 
-def test_a_damaged_run_directory_is_a_failed_run(client: httpx.Client, sandbox: Path) -> None:
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"manifest.json": '{"status": "finished"}', "kpis.json": "[]"}, "fingerprint"),
+        ({"manifest.json": '{"status": "finished", "fingerprint": "a"}', "kpis.json": '[{"code": "x"}]'}, "kpis.json"),
+        ({"manifest.json": '{"status": "finished", "fingerprint": "a"}'}, "kpis.json is missing"),
+        ({"manifest.json": "{"}, "manifest.json"),
+    ],
+)
+def test_a_damaged_run_directory_is_a_failed_run(
+    client: httpx.Client, sandbox: Path, files: dict[str, str], says: str
+) -> None:
     held = post(client, "hold")
-    await_status(client, held["run_id"], "running")
     final = sandbox / "data" / held["run_id"]
+    until(final.with_name(f".{final.name}.partial").exists)
     final.mkdir()
-    (final / "manifest.json").write_text('{"status": "finished"}', encoding="utf-8")
-    (final / "kpis.json").write_text("[]", encoding="utf-8")
+    for name, text in files.items():
+        (final / name).write_text(text, encoding="utf-8")
     final.with_name(f"{final.name}.go").touch()
     run = await_status(client, held["run_id"], "succeeded", "failed")
-    assert run["error"]["code"] == "output"
-    assert "fingerprint" in run["error"]["detail"]
+    assert run["error"]["code"] in {"output", "not_found"}
+    assert says in run["error"]["detail"]
 
 
 def test_a_process_that_cannot_be_started_fails_the_run_and_not_the_service(

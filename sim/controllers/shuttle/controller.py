@@ -70,12 +70,6 @@ class InsertionParameters(Parameters):
         description="time between two attempts for a request that has found no place yet; trying every step "
         "costs most of the planning when demand exceeds the fleet, and serves hardly more",
     )
-    lock_s: float = Field(
-        10,
-        ge=0,
-        description="a stop this close ahead is not preceded by a new one any more, so that no shuttle is "
-        "turned away while it brakes for its stop",
-    )
     shared_stop_m: float = Field(
         0.5,
         ge=-1,
@@ -185,8 +179,7 @@ class Insertion:
         due = [
             request
             for request in world.waiting()
-            if world.time_s
-            >= min(self._retry_at_s.get(request.id, 0.0), request.earliest_s + self._limits.max_wait_s)
+            if world.time_s >= min(self._retry_at_s.get(request.id, 0.0), request.earliest_s + self._limits.max_wait_s)
         ]
         return sorted(due, key=lambda request: request.earliest_s)
 
@@ -209,28 +202,23 @@ class Insertion:
         """Take finished stops out of a vehicle's plan and say from where and when it goes on."""
         shuttle = self._shuttles.setdefault(vehicle.id, _Shuttle())
         self._drop_finished(shuttle, vehicle)
-        here = 0  # leading stops of the plan at which the vehicle is
-        while here < len(shuttle.plan) and self._is_at(shuttle.plan[here], vehicle.location):
-            here += 1
+        here = bool(shuttle.plan) and self._is_at(shuttle.plan[0], vehicle.location)
         # A vehicle that halts a little past its stop's position is not taken to go round the block for it.
         location = self._place(shuttle.plan[0]) if here else vehicle.location
-        ready_s, locked = now_s, 0
+        ready_s = now_s
         if vehicle.phase == "serving":
-            ready_s, locked = self._end_of_standing_s(shuttle, vehicle.location, now_s, here=here), here
+            ready_s = self._end_of_standing_s(shuttle, vehicle.location, now_s, at_next=here)
         else:
             shuttle.stands_at = None
-        if vehicle.phase == "driving" and shuttle.plan:
-            ahead = self._place(shuttle.plan[0])
-            locked = int(way_s(self._matrix, *location, *ahead) <= self.parameters.lock_s)
         load = sum(int(self._table.columns.size[self._rows[rider]]) for rider in vehicle.on_board)
-        return Start(location, ready_s, vehicle.seats, load, locked)
+        return Start(location, ready_s, vehicle.seats, load, min(vehicle.locked, len(shuttle.plan)))
 
-    def _end_of_standing_s(self, shuttle: _Shuttle, place: Location, now_s: float, *, here: int) -> float:
+    def _end_of_standing_s(self, shuttle: _Shuttle, place: Location, now_s: float, *, at_next: bool) -> float:
         """Return when a vehicle is ready for its next stop; one being served is timed from its start."""
         if shuttle.stands_at != place:
             shuttle.stands_at, shuttle.stands_since_s = place, now_s
         service_s = self._table.columns.service_s
-        if here:
+        if at_next:
             return max(shuttle.stands_since_s, now_s - float(service_s[shuttle.plan[0]]))
         if shuttle.last_stop >= 0:  # riders on board already, the dwell still runs
             return max(now_s, shuttle.stands_since_s + float(service_s[shuttle.last_stop]))
@@ -257,9 +245,7 @@ class Insertion:
                 ahead.append(stop)
         shuttle.plan = ahead
 
-    def _try(
-        self, request: Request, vehicles: Sequence[Vehicle], fleet: Fleet, schedule: Schedule
-    ) -> Attempt | str:
+    def _try(self, request: Request, vehicles: Sequence[Vehicle], fleet: Fleet, schedule: Schedule) -> Attempt | str:
         """Look for a place; return the attempt, or the cause that rules out any later one."""
         if vehicles and request.size > max(vehicle.seats for vehicle in vehicles):
             return TOO_LARGE
@@ -312,9 +298,7 @@ class Insertion:
         detour_s = self._limits.max_detour_alpha * direct_s + self._limits.max_detour_beta_s
         return min(self._limits.max_ride_s, max(detour_s, lone_s))
 
-    def _promise(
-        self, world: World, request: Request, vehicle_id: str, pickup_s: float, dropoff_s: float
-    ) -> None:
+    def _promise(self, world: World, request: Request, vehicle_id: str, pickup_s: float, dropoff_s: float) -> None:
         """Bind the request's pick-up window and latest arrival, and say so in the log."""
         row, columns = self._rows[request.id], self._table.columns
         pickup_latest_s = min(pickup_s + self.parameters.promise_window_s, float(columns.latest_s[2 * row]))

@@ -146,14 +146,10 @@ def compile_kernels() -> None:
     times = Matrix(np.ones(2), np.zeros((2, 2)), np.ones(2))
     table = RequestTable(1)
     here, there = Location(0, 0.0), Location(1, 0.0)
-    request = table.add(
-        here, there, size=1, earliest_s=0.0, latest_pickup_s=60.0, boarding_s=1.0, alighting_s=1.0
-    )
+    request = table.add(here, there, size=1, earliest_s=0.0, latest_pickup_s=60.0, boarding_s=1.0, alighting_s=1.0)
     fleet = fleet_of([Start(here, ready_s=0.0, seats=1, load=0, locked=0)], [[]])
     schedule = time_plans(times, table.columns, fleet, shared_m=-1.0)
-    best_insertion(
-        times, table.columns, fleet, schedule, request=request, alpha=1.0, wait_weight=1.0, shared_m=-1.0
-    )
+    best_insertion(times, table.columns, fleet, schedule, request=request, alpha=1.0, wait_weight=1.0, shared_m=-1.0)
 
 
 @kernel
@@ -213,9 +209,7 @@ def _lay_ways(problem: _Problem, trial: _Trial, j: int) -> None:
 
 
 @kernel
-def _alighting_cost(
-    problem: _Problem, trial: _Trial, boarding: _Boarding, j: int, so_far: _Progress
-) -> float:
+def _alighting_cost(problem: _Problem, trial: _Trial, boarding: _Boarding, j: int, so_far: _Progress) -> float:
     """Return the cost of alighting before stop j; -1 where own limits break, inf where others' do."""
     requests, schedule, v = problem.requests, problem.schedule, trial.v
     dropoff, size = 2 * trial.request + 1, requests.size[trial.request]
@@ -235,9 +229,7 @@ def _alighting_cost(
 
 
 @kernel
-def _best_alighting(
-    problem: _Problem, trial: _Trial, boarding: _Boarding, best: float
-) -> tuple[int, float, int]:
+def _best_alighting(problem: _Problem, trial: _Trial, boarding: _Boarding, best: float) -> tuple[int, float, int]:
     """Return the best alighting position, its cost if below `best`, and the furthest check that failed."""
     requests, fleet, schedule, v, i = problem.requests, problem.fleet, problem.schedule, trial.v, trial.i
     size, wish = requests.size[trial.request], requests.earliest_s[2 * trial.request]

@@ -225,9 +225,7 @@ def leg_between_s(times: Matrix, requests: Requests, a: int, b: int, shared_m: f
 
 
 @kernel
-def dwell(
-    begin_s: float, end_s: float, leg_s: float, earliest_s: float, service_s: float
-) -> tuple[float, float]:
+def dwell(begin_s: float, end_s: float, leg_s: float, earliest_s: float, service_s: float) -> tuple[float, float]:
     """Return start and end of a dwell from those before it and the way between (< 0: a shared dwell)."""
     if leg_s < 0.0:
         begin = max(begin_s, earliest_s)

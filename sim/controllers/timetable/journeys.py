@@ -146,7 +146,7 @@ class Journey:
 
     @property
     def late(self) -> bool:
-        """Whether the rider comes too late for work, or not at all."""
+        """Whether the rider comes too late for work."""
         latest_s = self.plan.rider.latest_arrival_s
         return self.arrival_s > (np.inf if latest_s is None else latest_s)
 

@@ -50,9 +50,7 @@ class ReplayWorld:
         self.truth = self.travel_times = truth
         self.time_s = begin_s
         self.requests = {request.id: request for request in requests}
-        self.shuttles = [
-            Shuttle(f"shuttle.{n:02d}", seats, place, since_s=begin_s) for n, place in enumerate(starts)
-        ]
+        self.shuttles = [Shuttle(f"shuttle.{n:02d}", seats, place, since_s=begin_s) for n, place in enumerate(starts)]
         self.dwell_s, self.shared_m = dwell_s, shared_m
         self.vehicle_of: dict[str, str] = {}
         self.board_s: dict[str, float] = {}
@@ -62,7 +60,14 @@ class ReplayWorld:
 
     def vehicles(self) -> list[Vehicle]:
         return [
-            Vehicle(one.id, one.seats, self._location(one), one.phase, tuple(sorted(one.on_board)))
+            Vehicle(
+                id=one.id,
+                seats=one.seats,
+                location=self._location(one),
+                phase=one.phase,
+                on_board=tuple(sorted(one.on_board)),
+                locked=self._locked(one),
+            )
             for one in self.shuttles
         ]
 
@@ -78,6 +83,8 @@ class ReplayWorld:
         mine = {rider for rider, vehicle in self.vehicle_of.items() if vehicle == vehicle_id}
         open_riders = {rider for rider in mine if rider not in self.alight_s}
         named = {stop.request_id for stop in stops}
+        ahead = [stop for stop in shuttle.serving if not stop.pickup] + shuttle.plan
+        assert list(stops)[: self._locked(shuttle)] == ahead[: self._locked(shuttle)], "a locked stop was moved"
         assert open_riders <= named, "a planned rider was left out"
         for rider in sorted(named - mine):
             assert rider not in self.vehicle_of, "a rider was moved to another vehicle"
@@ -153,6 +160,12 @@ class ReplayWorld:
         outside = np.where(on_way, np.abs(share - np.clip(share, 0, 1)), np.inf)
         edge = int(outside.argmin())
         return Location(edge, float(np.clip(share[edge], 0, 1) * times.length_m[edge]))
+
+    def _locked(self, shuttle: Shuttle) -> int:
+        """Return how many stops may not be preceded: alightings going on, or a stop less than 6 s away."""
+        if shuttle.phase == "serving":
+            return sum(not stop.pickup for stop in shuttle.serving)
+        return int(shuttle.phase == "driving" and shuttle.busy_until_s - self.time_s < 6)
 
     def _halt(self, shuttle: Shuttle) -> None:
         """Stop a drive where it is, to set off anew for another stop."""
@@ -276,9 +289,7 @@ def grid_times(n: int, block_m: float, speed_mps: float, junction_s: float = 2.0
         [(i, j) for i, (tail, head) in enumerate(ends) for j in by_tail[head] if ends[j][1] != tail],
         dtype=np.int64,
     )
-    return graph_times(
-        turns, np.full(len(ends), block_m), np.full(len(ends), block_m / speed_mps + junction_s)
-    )
+    return graph_times(turns, np.full(len(ends), block_m), np.full(len(ends), block_m / speed_mps + junction_s))
 
 
 def graph_times(turns: NDArray[np.int64], length_m: Floats, edge_s: Floats) -> TravelTimes:

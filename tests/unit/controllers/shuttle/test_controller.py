@@ -32,17 +32,13 @@ def uniform_requests(times: TravelTimes, *, seed: int, count: int, last_s: float
     requests: list[Request] = []
     wishes = np.sort(rng.uniform(0, last_s, count))
     while len(requests) < count:
-        places = [
-            Location(int(edge), float(rng.uniform(10, 190))) for edge in rng.choice(len(times.edge_s), 2)
-        ]
+        places = [Location(int(edge), float(rng.uniform(10, 190))) for edge in rng.choice(len(times.edge_s), 2)]
         if times.distance_m(*places) >= 400:
             requests.append(request(len(requests), *places, earliest_s=float(np.ceil(wishes[len(requests)]))))
     return requests
 
 
-def request(
-    number: int, origin: Location, destination: Location, *, earliest_s: float, size: int = 1
-) -> Request:
+def request(number: int, origin: Location, destination: Location, *, earliest_s: float, size: int = 1) -> Request:
     return Request(
         id=f"r{number:03d}",
         person_id=f"p{number:03d}",
@@ -241,9 +237,7 @@ def test_a_rider_on_board_who_was_never_planned_is_an_error() -> None:
         controller.step(world)
 
 
-@pytest.mark.parametrize(
-    "bad", [{"alpha": -1}, {"wait_weight": 0.5}, {"travel_time_factor": 0.9}, {"beta": 1}]
-)
+@pytest.mark.parametrize("bad", [{"alpha": -1}, {"wait_weight": 0.5}, {"travel_time_factor": 0.9}, {"beta": 1}])
 def test_parameters_are_strict(bad: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         InsertionParameters(**bad)
@@ -287,20 +281,14 @@ def inputs(*, period_s: float = 5.0) -> Inputs:
         turn_permits={"taxi": np.ones(4, dtype=np.bool_)},
         shapes=(),
     )
-    rider = Rider(
-        "p1", "r1", "commute", "a", 10.0, "c", 20.0, 26_000.0, None, None, 30.0, 300.0, "z", "s", ()
-    )
-    return Inputs(
-        scenario=scenario, network=network, graph=graph, riders=[rider], rng=np.random.default_rng(1)
-    )
+    rider = Rider("p1", "r1", "commute", "a", 10.0, "c", 20.0, 26_000.0, None, None, 30.0, 300.0, "z", "s", ())
+    return Inputs(scenario=scenario, network=network, graph=graph, riders=[rider], rng=np.random.default_rng(1))
 
 
 def test_the_fleet_waits_to_be_sent_and_riders_wait_at_their_origin() -> None:
     prepared = Insertion(InsertionParameters()).prepare(inputs())
     assert len(prepared.vehicles) == 3
-    assert all(
-        not one.edges and not one.calls and one.start_edge in {"a", "b", "c"} for one in prepared.vehicles
-    )
+    assert all(not one.edges and not one.calls and one.start_edge in {"a", "b", "c"} for one in prepared.vehicles)
     assert prepared.taxi == "world"
     (plan,) = prepared.riders
     assert plan.depart_s == plan.rider.earliest_s

@@ -112,9 +112,7 @@ def allowed(case: Case, start: Start, old: Timing, new: Timing) -> bool:
         begin <= max(columns.latest_s[stop], old.dwells.get(stop, (-np.inf, 0.0))[0]) + slack
         for stop, (begin, _) in new.dwells.items()
     )
-    short = all(
-        ride <= max(columns.max_ride_s[r], old.rides.get(r, -np.inf)) + slack for r, ride in new.rides.items()
-    )
+    short = all(ride <= max(columns.max_ride_s[r], old.rides.get(r, -np.inf)) + slack for r, ride in new.rides.items())
     return in_time and short and new.peak <= start.seats
 
 
@@ -254,9 +252,7 @@ def test_times_of_plans_are_those_of_the_plain_evaluator(seed: int) -> None:
     schedule = time_plans(matrix_of(case.times), columns, fleet, shared_m=case.shared_m)
     for v, (start, plan) in enumerate(zip(case.starts, case.plans, strict=True)):
         expected = timed(case, start, plan)
-        late = {
-            stop // 2 for stop, dwell in expected.dwells.items() if dwell[0] > columns.latest_s[stop] + 1e-6
-        }
+        late = {stop // 2 for stop, dwell in expected.dwells.items() if dwell[0] > columns.latest_s[stop] + 1e-6}
         late |= {r for r, ride in expected.rides.items() if ride > columns.max_ride_s[r] + 1e-6}
         assert schedule.broken[v] == len(late)
         for k, stop in enumerate(plan):

@@ -48,15 +48,15 @@ def test_nobody_expected_means_no_trip() -> None:
 
 
 @given(
-    ready=st.lists(st.floats(0, 7200), min_size=1, max_size=60),
+    wishes_s=st.lists(st.integers(0, 7200), min_size=1, max_size=60),
     load=st.floats(1, 12),
     headway_s=st.floats(60, 3600),
 )
 def test_everybody_finds_a_departure_within_the_policy_headway(
-    ready: list[float], load: float, headway_s: float
+    wishes_s: list[int], load: float, headway_s: float
 ) -> None:
-    found = departures(ready, load=load, policy_headway_s=headway_s)
-    for wish in ready:
+    found = departures([float(wish) for wish in wishes_s], load=load, policy_headway_s=headway_s)
+    for wish in wishes_s:
         following = [departure for departure in found if departure >= wish]
         assert following
         assert following[0] - wish <= headway_s + 60
