@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from sim.engine.sumo import EngineName
@@ -257,7 +258,12 @@ def network_build(
     from sim.network.build import build_network
 
     built = build_network(name, out=out)
-    results.print(built.text())
+    for path in built.files:
+        results.print(f"built: {path}", soft_wrap=True)
+    for warning in built.warnings:
+        results.print(f"  netconvert: {warning}", markup=False, soft_wrap=True)
+    for stop in built.off_network:
+        results.print(f"  off the network: {stop}", markup=False, soft_wrap=True)
 
 
 @network_app.command("check")
@@ -266,7 +272,11 @@ def network_check(name: NetworkName = "bitgreen") -> None:
     from sim.network.check import check_network
 
     checked = check_network(name)
-    results.print(checked.text())
+    for check in checked.checks:
+        mark = "[green]ok[/]    " if check.ok else "[red]FAILED[/]"
+        results.print(f"{mark} {escape(check.name)}: {escape(check.figure)}", soft_wrap=True, highlight=False)
+        if check.detail:
+            results.print(f"         {check.detail}", style="dim", markup=False, highlight=False)
     if not checked.ok:
         raise typer.Exit(1)
 

@@ -37,7 +37,7 @@ class WorldBody:
         self._requests = {plan.rider.request_id: self._request(plan) for plan in plans}
         self._open: dict[str, Request] = {}
         self._last_edge: dict[str, int] = {}
-        self.taxis = TaxiExecutor(port, seats, {r.id: r.size for r in self._requests.values()})
+        self.taxis = TaxiExecutor(port, seats, self._requests)
         self.decisions: list[Event] = []
         self.time_s = port.time_s
 
@@ -105,20 +105,16 @@ class WorldBody:
     def _locked(self, taxi: Taxi, location: Location, phase: Phase) -> int:
         if not taxi.plan or phase == "idle":
             return 0
-        first = self._place(taxi.plan[0])
+        first = self.taxis.place(taxi.plan[0])
         if phase == "driving":
             return int(self.travel_times.time_s(location, first) < LOCK_S)
         # SUMO merges neighbouring entries at one place into one stop
         count = 0
         for stop in taxi.plan:
-            if stop.pickup != taxi.plan[0].pickup or self._place(stop) != first:
+            if stop.pickup != taxi.plan[0].pickup or self.taxis.place(stop) != first:
                 break
             count += 1
         return count
-
-    def _place(self, stop: PlannedStop) -> Location:
-        request = self._requests[stop.request_id]
-        return request.origin if stop.pickup else request.destination
 
     def waiting(self) -> Sequence[Request]:
         """See `World`."""

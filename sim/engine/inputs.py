@@ -159,7 +159,7 @@ def _vehicle(vehicle: ServiceVehicle, scenario: Scenario, service: Preparation) 
         else f'edge="{vehicle.start_edge}" endPos="{vehicle.start_pos_m:.1f}" parking="true"'
     )
     if service.taxi == "none":
-        yield f"<vehicle {start} line={quoteattr(vehicle.calls[0].line if vehicle.calls else 'depot')}>"
+        yield f"<vehicle {start}>"
         yield f'  <route edges="{" ".join(vehicle.edges)}"/>'
         yield from (_call(call, scenario, depot) for call in vehicle.calls)
         yield "</vehicle>"

@@ -75,9 +75,10 @@ class Observer:
         seats: Mapping[str, int],
         *,
         battery: bool,
+        taxis: bool,
     ) -> None:
         self._port = port
-        self._battery = battery
+        self._battery, self._taxis = battery, taxis
         self._seats = seats
         self.journeys = {plan.rider.person_id: Journey(plan) for plan in plans}
         self._pending = sorted(
@@ -88,6 +89,7 @@ class Observer:
         self._cars_departed: dict[str, float] = {}
         self.fleet = {vehicle_id: FleetVehicle(vehicle_id) for vehicle_id in sorted(seats)}
         self.stopped: set[str] = set()
+        self._watched: set[str] = set()
         self.on_duty: set[str] = set()
         self.unsettled = len(self.journeys)
 
@@ -160,14 +162,22 @@ class Observer:
             if vehicle is not None:
                 yield from self._leave_stop(vehicle, facts.time_s)
                 self.stopped.add(vehicle_id)
+                self._watched.add(vehicle_id)
                 vehicle.stopped_s = facts.time_s
-        for vehicle_id in sorted(self.stopped):
+        for vehicle_id in sorted(self._watched):
             yield from self._exchange(self.fleet[vehicle_id], facts.time_s)
+            if self._is_idle(self.fleet[vehicle_id]):
+                self._watched.discard(vehicle_id)
         for vehicle_id in sorted(set(facts.stop_ended) - set(facts.stop_started)):
             vehicle = self.fleet.get(vehicle_id)
             if vehicle is not None:
                 yield from self._leave_stop(vehicle, facts.time_s)
                 self.stopped.discard(vehicle_id)
+                self._watched.discard(vehicle_id)
+
+    def _is_idle(self, vehicle: FleetVehicle) -> bool:
+        """Whether nobody can board before the next stop starts: SUMO starts one for every taxi it calls."""
+        return self._taxis and not vehicle.on_board and self._port.taxi_state(vehicle.id) == 0
 
     def _exchange(self, vehicle: FleetVehicle, now: float) -> Iterator[Event]:
         aboard = self._port.on_board(vehicle.id)
@@ -204,8 +214,8 @@ class Observer:
     def _leave_stop(self, vehicle: FleetVehicle, now: float) -> Iterator[Event]:
         if vehicle.stopped_s is not None and vehicle.boarded + vehicle.alighted:
             yield StopServed(
-                # riders board when the vehicle stops and alight when the dwell is over; an idle one stands on
-                time_s=now if vehicle.boarded else vehicle.changed_s,
+                # the last rider leaves an emptied vehicle when the dwell is over; then it may stand on, idle
+                time_s=now if vehicle.on_board else vehicle.changed_s,
                 vehicle_id=vehicle.id,
                 edge=self._port.road(vehicle.id)[0],
                 started_s=vehicle.stopped_s,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sim.controllers.base import Controller, Inputs, Preparation, find_controller
 from sim.demand.generate import generate
 from sim.demand.population import Population
+from sim.engine.kerbs import at_kerbs
 from sim.errors import ControllerError, NotFoundError, SandboxError, ScenarioError
 from sim.network.catalog import Network, load_network
 from sim.network.graph import EdgeGraph
@@ -47,7 +48,7 @@ def resolve(scenario: Scenario) -> Resolved:
     _check_depot(scenario, network)
     controller = _controller(scenario.controllers.shuttle)
     graph = EdgeGraph.from_net(network.net_file)
-    population = generate(scenario, network, graph)
+    population = at_kerbs(generate(scenario, network, graph), graph)
     service = Preparation()
     if controller is not None:
         rng = np.random.default_rng([scenario.seeds.demand, CONTROLLER_STREAM])

@@ -71,7 +71,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         SUMO refuses the inputs; the message holds its own error lines.
     """
 
-    def __init__(self, engine: EngineName, options: Mapping[str, str], *, log: Path, play: bool = True) -> None:
+    def __init__(self, engine: EngineName, options: Mapping[str, str], *, log: Path) -> None:
         missing = missing_libraries()
         if missing:
             msg = f"SUMO needs system libraries that are missing: {', '.join(str(m) for m in missing)}"
@@ -81,11 +81,11 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         arguments = [
             part for key, value in options.items() for part in ((f"--{key}", value) if value else (f"--{key}",))
         ]
-        self._lib: Any = self._start(engine, arguments, play=play)
+        self._lib: Any = self._start(engine, arguments)
         self._sim = self._lib.simulation
         self._sim.subscribe(list(_WATCHED))
 
-    def _start(self, engine: EngineName, arguments: list[str], *, play: bool) -> Any:
+    def _start(self, engine: EngineName, arguments: list[str]) -> Any:
         try:
             if engine == "libsumo":
                 os.environ["SUMO_HOME"] = str(sumo_home())
@@ -98,10 +98,11 @@ class SumoPort(AbstractContextManager["SumoPort"]):
             if engine == "gui":
                 _require_display()
             binary = str(sumo_binary("sumo-gui" if engine == "gui" else "sumo"))
-            gui = ["--quit-on-end", *(["--start"] if play else [])] if engine == "gui" else []
             with _environment(sumo_env()), self._log.with_suffix(".console.log").open("w") as console:
-                traci.start([binary, *arguments, *gui], label="run", stdout=console, numRetries=60)
+                traci.start([binary, *arguments], label="run", stdout=console, numRetries=60)
             return traci.getConnection("run")
+        except SetupError:
+            raise
         except ImportError as error:
             msg = f"SUMO's Python packages cannot be loaded: {error}; run `make run` or `bitgreen doctor`"
             raise SetupError(msg) from error
@@ -153,10 +154,6 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         return traci.TraCIException  # type: ignore[no-any-return]
 
     # --- vehicles ----------------------------------------------------------------------------------------------
-
-    def vehicle_count(self) -> int:
-        """Return how many vehicles are on the network."""
-        return int(self._lib.vehicle.getIDCount())
 
     def road(self, vehicle_id: str) -> tuple[str, float]:
         """Return the edge (internal ones start with ':') and the position of the front bumper on it, metres."""

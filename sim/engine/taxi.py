@@ -7,12 +7,12 @@ dwell short or starts it again (SUMO issue 13976); a rider once planned cannot b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from sim.engine.sumo import SumoPort
 from sim.errors import ControllerError, EngineError, InvariantError
-from sim.world import PlannedStop
+from sim.world import Location, PlannedStop, Request
 
 MAX_REFUSALS = 60
 
@@ -32,9 +32,10 @@ class Taxi:
 class TaxiExecutor:
     """Holds every vehicle's plan and sends it when that is safe."""
 
-    def __init__(self, port: SumoPort, seats: dict[str, int], sizes: dict[str, int]) -> None:
+    def __init__(self, port: SumoPort, seats: Mapping[str, int], requests: Mapping[str, Request]) -> None:
         self._port = port
-        self._sizes = sizes
+        self._requests = requests
+        self._sizes = {request.id: request.size for request in requests.values()}
         self.taxis = {vehicle_id: Taxi(vehicle_id, count) for vehicle_id, count in sorted(seats.items())}
         self._reservations: dict[str, str] = {}
         self._owner: dict[str, str] = {}
@@ -91,6 +92,11 @@ class TaxiExecutor:
         if forgotten:
             yield f"{', '.join(forgotten)} cannot be taken back from this vehicle"
 
+    def place(self, stop: PlannedStop) -> Location:
+        """Return where a planned stop is."""
+        request = self._requests[stop.request_id]
+        return request.origin if stop.pickup else request.destination
+
     def picked_up(self, vehicle_id: str, request_id: str) -> None:
         """Advance the plan by a boarding; raises `InvariantError` if it was not to happen."""
         taxi = self.taxis[vehicle_id]
@@ -116,9 +122,9 @@ class TaxiExecutor:
 
     def serving(self, vehicle_id: str, *, stopped: bool) -> bool:
         """Whether riders board or alight: an idle taxi keeps its last drop-off stop, so the state decides."""
-        return stopped and self._port.taxi_state(vehicle_id) != 0
+        return stopped and bool(self.taxis[vehicle_id].plan) and self._port.taxi_state(vehicle_id) != 0
 
-    def send(self, stopped: set[str]) -> list[tuple[str, list[str]]]:
+    def send(self, stopped: Set[str]) -> list[tuple[str, list[str]]]:
         """Send every changed plan whose vehicle may be sent now; return what was sent."""
         sent: list[tuple[str, list[str]]] = []
         for taxi in self.taxis.values():

@@ -21,6 +21,8 @@ KERB_M = 4.0
 DEPOT_BAYS = 40
 STOP_CAPACITY = 100
 """Waiting people a stop holds; SUMO's default of 6 would leave the rest of a shift standing off the stop."""
+CROSSING_M = 15.0
+"""On foot between the kerbs of a stop: four lanes and the verges."""
 
 
 def collect_places(tables: Tables, net: sumolib.net.Net, placement: Placement) -> Places:
@@ -65,11 +67,26 @@ def additional_xml(places: Places, net: sumolib.net.Net) -> bytes:
         }
         if key in lines:
             attributes["lines"] = " ".join(dict.fromkeys(lines[key]))
-        ET.SubElement(root, "busStop", attributes)
+        element = ET.SubElement(root, "busStop", attributes)
+        element.extend(_crossing(twin) for _, twin in sorted(places.stops.items()) if _across(kerb, twin))
     if "shuttle_depot" in places.sites:
         root.append(_depot(places.sites["shuttle_depot"], net))
     ET.indent(root)
     return b"".join((ET.tostring(root, encoding="utf-8", xml_declaration=True), b"\n"))
+
+
+def _across(kerb: StopKerb, other: StopKerb) -> bool:
+    return kerb.place == other.place and kerb.edge != other.edge
+
+
+def _crossing(other: StopKerb) -> ET.Element:
+    """Return the way on foot from a stop to the kerb across the road.
+
+    Without it SUMO's pedestrians change between the two directions of a road at junctions alone: 1,134 s instead of
+    370 s from a home 450 m from the stop. And past a dead end they even turn the wrong way.
+    """
+    pos_m = (other.start_m + other.end_m) / 2
+    return ET.Element("access", lane=other.lane, pos=f"{pos_m:.2f}", length=f"{CROSSING_M:.0f}")
 
 
 def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:

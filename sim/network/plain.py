@@ -25,6 +25,8 @@ VEHICLE_CLASSES = (
     *("truck", "trailer", "motorcycle", "moped", "evehicle"),
 )
 """Every road takes these; rails, waterways, airspace and the custom classes stay free for permits."""
+CORNER_M = 12.0
+"""Corner radius at signals, which sets the speed of right turns; netconvert's 4 m is that of a side street."""
 SLOW_CLASSES = ("bicycle", "pedestrian", "scooter", "wheelchair")
 
 
@@ -44,8 +46,8 @@ def write_plain(tables: Tables, folder: Path, prefix: str) -> tuple[Path, Path, 
     nodes = ET.Element("nodes")
     for key, node in sorted(tables.junctions.items()):
         lon, lat = node.lonlat
-        kind = "traffic_light" if key in signals else "priority"
-        ET.SubElement(nodes, "node", id=key, x=f"{lon:.6f}", y=f"{lat:.6f}", type=kind)
+        signal = {"type": "traffic_light", "radius": f"{CORNER_M:g}"} if key in signals else {"type": "priority"}
+        ET.SubElement(nodes, "node", {"id": key, "x": f"{lon:.6f}", "y": f"{lat:.6f}", **signal})
     edges = ET.Element("edges")
     for road in sorted(tables.roads.values(), key=lambda road: road.id):
         points = road_points(road, tables)

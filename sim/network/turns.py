@@ -17,6 +17,9 @@ MEASURE_M = 40.0
 """An arm's bearing is taken this far from the junction: nearer points are drawn too coarsely."""
 JUNCTION_RADIUS_M = 20.0
 """Bends of a road this near to its junctions lie within them."""
+VIEW_M = 30.0
+"""How far before a right turn that gives way its drivers see the others: the turns have lanes and islands of their
+own. With SUMO's 4.5 m all brake for nobody, and the one at R1 carries 1,330 veh/h instead of 1,700."""
 METRES_PER_DEGREE = 111_195.0
 
 
@@ -76,17 +79,19 @@ def connect(root: ET.Element, junction: str, tables: Tables) -> None:
         for outbound, turns in _movements(inbound, all_arms):
             named = [t for t in tables.signal_turns if (t.start, t.end) == (inbound.inbound, outbound.outbound)]
             for turn in named or turns:
-                ET.SubElement(
-                    root,
-                    "connection",
-                    {
-                        "from": turn.start,
-                        "to": turn.end,
-                        "fromLane": str(turn.start_lane),
-                        "toLane": str(turn.end_lane),
-                        "uncontrolled": "false" if turn.signal else "true",
-                    },
-                )
+                _add(root, turn)
+
+
+def _add(root: ET.Element, turn: SignalTurn) -> None:
+    cells = {
+        "from": turn.start,
+        "to": turn.end,
+        "fromLane": str(turn.start_lane),
+        "toLane": str(turn.end_lane),
+    }
+    if not turn.signal:
+        cells |= {"uncontrolled": "true", "visibility": f"{VIEW_M:g}"}
+    ET.SubElement(root, "connection", cells)
 
 
 def _movements(inbound: Arm, all_arms: list[Arm]) -> list[tuple[Arm, list[SignalTurn]]]:

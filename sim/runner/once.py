@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import platform
@@ -50,6 +51,7 @@ def run(
     """
     with _stop_on_signal() as stop:
         resolved = resolve(scenario)
+        gc.freeze()  # what stands here stays to the end: the collector's walks over it cost 3 % of a morning
         with RunDir(out) as directory:
             loop = Loop(resolved, directory, engine=engine, stop=stop, report=report, play=play)
             outcome = loop.run()

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 
+from sim.engine.kerbs import kerb_m
 from sim.errors import ControllerError
 from sim.events import Arrived, DroppedOff, Event, PickedUp, Rejected, StopServed, Unfinished
 from sim.world import PlannedStop, World
@@ -145,6 +146,27 @@ def test_an_idle_taxi_that_stands_at_its_last_stop_is_sent_at_once(on_grid: Grid
     events, _ = on_grid.run(script, [rider(1, "B1C1", "C1C2"), rider(2, "C2D2", "C3D3", at_s=200)])
     assert {one.request_id for one in only(events, Arrived)} == {"r1", "r2"}
     assert only(events, PickedUp)[1].time_s < 300
+
+
+def near(on_grid: Grid, *, origin_m: float) -> list[Event]:
+    """Run a taxi that drops r1 off at 100 m of an edge, with r3 on board, and is to pick up r2 on the same edge."""
+    riders = [rider(1, "B1C1", "C3D3"), rider(2, "C3D3", "D3D2", origin_m=origin_m), rider(3, "B1C1", "D2D1")]
+    stops = plan("+r1", "+r3", "-r1", "+r2", "-r2", "-r3")
+    events, _ = on_grid.run(at(30, lambda w: w.set_plan("shuttle.00", stops)), riders)
+    return events
+
+
+@pytest.mark.parametrize("origin_m", [80.0, 100.0, 120.0])
+def test_stops_at_boarding_places_are_served_whatever_their_order(on_grid: Grid, origin_m: float) -> None:
+    assert kerb_m(origin_m, 180.0) == origin_m
+    assert {one.request_id for one in only(near(on_grid, origin_m=origin_m), Arrived)} == {"r1", "r2", "r3"}
+
+
+def test_sumo_still_waits_for_ever_for_a_rider_who_boarded_nearby(on_grid: Grid) -> None:
+    """The reason for boarding places 20 m apart."""
+    events = near(on_grid, origin_m=107.8)
+    assert {one.request_id for one in only(events, PickedUp)} == {"r1", "r2", "r3"}
+    assert {one.request_id for one in only(events, Unfinished)} == {"r2", "r3"}
 
 
 def test_riders_at_one_place_share_one_stop(on_grid: Grid) -> None:

@@ -26,7 +26,7 @@ def connections(tables: Tables) -> dict[tuple[str, str], set[tuple[int, int, boo
     found: dict[tuple[str, str], set[tuple[int, int, bool]]] = {}
     for cell in root:
         key = cell.attrib["from"], cell.attrib["to"]
-        lanes = int(cell.attrib["fromLane"]), int(cell.attrib["toLane"]), cell.attrib["uncontrolled"] == "false"
+        lanes = int(cell.attrib["fromLane"]), int(cell.attrib["toLane"]), "uncontrolled" not in cell.attrib
         found.setdefault(key, set()).add(lanes)
     return found
 

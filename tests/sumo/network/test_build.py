@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import itertools
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+import sumolib
+
+from sim.errors import NetworkError
+from sim.home import home
+from sim.network.build import BuildReport, build_network, stale
+from sim.network.catalog import Network, load_network
+from sim.network.check import check_network, turn_graph
+from sim.network.graph import EdgeGraph
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return load_network("bitgreen")
+
+
+@pytest.fixture(scope="module")
+def net(network: Network) -> sumolib.net.Net:
+    return sumolib.net.readNet(str(network.net_file))
+
+
+@pytest.fixture(scope="module")
+def graph(network: Network) -> EdgeGraph:
+    return EdgeGraph.from_net(network.net_file)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> BuildReport:
+    return build_network("bitgreen", out=tmp_path_factory.mktemp("built"))
+
+
+def test_the_committed_files_follow_from_the_tables() -> None:
+    assert stale("bitgreen") == []
+
+
+def test_a_changed_table_makes_the_build_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(home() / "networks", tmp_path / "networks")
+    (tmp_path / "scenarios").mkdir()
+    roads = tmp_path / "networks" / "bitgreen" / "tables" / "roads.csv"
+    roads.write_text(roads.read_text(encoding="utf-8").replace(",40,no,confirmed,393", ",30,no,confirmed,393"))
+    monkeypatch.setenv("BITGREEN_HOME", str(tmp_path))
+    assert "bitgreen.net.xml" in stale("bitgreen")
+
+
+def test_files_carry_no_date_and_no_path(report: BuildReport) -> None:
+    for file in report.files:
+        text = file.read_text(encoding="utf-8")
+        assert "generated on" not in text
+        assert str(home()) not in text
+
+
+def test_all_checks_pass() -> None:
+    failed = [f"{check.name}: {check.figure}" for check in check_network("bitgreen").checks if not check.ok]
+    assert not failed
+
+
+def test_lines_are_contiguous_and_their_stops_lie_on_them_in_order(network: Network, graph: EdgeGraph) -> None:
+    turns = turn_graph(graph, "bus")
+    for line in network.lines.values():
+        assert all(turns.has_edge(a, b) for a, b in itertools.pairwise(line.edges))
+        edges = iter(enumerate(line.edges))
+        position = next(edges)
+        last_m = -1.0
+        for stop in (network.stops[key] for key in line.stops):
+            while position[1] != stop.edge or stop.end_m <= last_m:
+                position = next(edges)
+                last_m = -1.0
+            last_m = stop.end_m
+
+
+def test_the_commuter_line_comes_by_nr22_and_the_97_by_the_old_road(network: Network) -> None:
+    assert "L054-" in network.lines["97-commuter.out"].edges
+    assert "L090-" in network.lines["97.out"].edges
+    assert network.lines["97.out"].length_m == pytest.approx(18_500, rel=0.05)
+
+
+def test_every_stop_has_both_kerbs_on_lanes_for_bus_taxi_and_people(network: Network, net: sumolib.net.Net) -> None:
+    for key, stop in network.stops.items():
+        lane = net.getLane(stop.lane)
+        assert 0 <= stop.start_m < stop.end_m <= lane.getLength()
+        assert all(lane.allows(vclass) for vclass in ("bus", "taxi", "pedestrian"))
+        assert f"{stop.place}{'-' if key.endswith('+') else '+'}" in network.stops
+
+
+def test_sites_are_entered_where_cars_taxis_and_people_may_go(network: Network, net: sumolib.net.Net) -> None:
+    for site in network.sites.values():
+        lane = net.getEdge(site.edge).getLanes()[0]
+        assert 0 < site.pos_m < lane.getLength()
+        assert all(lane.allows(vclass) for vclass in ("passenger", "taxi", "pedestrian"))
+    entrances = [(site.edge, site.pos_m) for site in network.sites.values()]
+    assert len(set(entrances)) == len(entrances)
+
+
+def test_motor_roads_take_nobody_on_foot(net: sumolib.net.Net) -> None:
+    for edge in ("L052+", "L069-", "L078+"):
+        assert not net.getEdge(edge).allows("pedestrian")
+        assert net.getEdge(edge).allows("bus")
+
+
+def test_classes_kept_for_permits_are_on_no_road(net: sumolib.net.Net) -> None:
+    for vclass in ("custom1", "custom2", "tram", "ship"):
+        assert not any(edge.allows(vclass) for edge in net.getEdges())
+
+
+def test_what_is_planned_is_not_built(network: Network, net: sumolib.net.Net) -> None:
+    assert not net.hasEdge("L077+")
+    assert {"kumho_hampyeong", "future_car", "pilot_city"}.isdisjoint(network.sites)
+
+
+def test_edges_say_which_road_they_are_and_how_sure_it_is(net: sumolib.net.Net) -> None:
+    edge = net.getEdge("L055-")
+    assert (edge.getName(), edge.getParam("road"), edge.getParam("status")) == ("어등대로", "L055", "confirmed")
+    assert net.getEdge("L036+").getParam("status") == "schematic"
+
+
+def test_stops_away_from_every_road_are_reported_and_not_built(report: BuildReport, network: Network) -> None:
+    gaps = {stop.name_ko: stop for stop in report.off_network}
+    assert gaps["수완지구대"].distance_m > 1000
+    names = {stop.name for stop in network.stops.values()}
+    assert "수완지구대" not in names
+    built = [stop for stop in network.stops.values() if stop.name == "선운중학교"]
+    assert {stop.position_status for stop in built} == {"schematic"}
+
+
+def test_gateways_lead_in_and_out(network: Network, graph: EdgeGraph) -> None:
+    turns = graph.reachable("truck")
+    for gateway in network.gateways.values():
+        for edge in (*gateway.entry_edges, *gateway.exit_edges):
+            assert turns[graph.position(edge)]
+
+
+def test_the_depot_holds_a_fleet_off_the_road(network: Network) -> None:
+    root = ET.parse(network.additional_files[0]).getroot()  # noqa: S314 (built by ourselves)
+    areas = list(root.iter("parkingArea"))
+    assert [area.attrib["id"] for area in areas] == ["depot"]
+    bays = areas[0].findall("space")
+    assert len(bays) >= 32
+    assert min(float(bay.attrib["length"]) for bay in bays) >= 7.0
+    assert areas[0].attrib["onRoad"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("sites.csv", "126.6710,35.1735,X4", "126.6710,35.1735,R45", r"ggm.*R45.*pedestrians"),
+        ("gateways.csv", "L071,likely", "L070,likely", r"R15.*'L070'"),
+        ("stop_places.csv", ",,R21,likely", ",,,likely", r"line 97\.out.*end without position"),
+    ],
+)
+def test_what_does_not_fit_the_roads_is_named(  # noqa: PLR0917 (pytest's parameters)
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, old: str, new: str, message: str
+) -> None:
+    shutil.copytree(home() / "networks", tmp_path / "networks")
+    (tmp_path / "scenarios").mkdir()
+    monkeypatch.setenv("BITGREEN_HOME", str(tmp_path))
+    table = tmp_path / "networks" / "bitgreen" / "tables" / file
+    text = table.read_text(encoding="utf-8")
+    assert old in text
+    table.write_text(text.replace(old, new, 1), encoding="utf-8")
+    before = (table.parents[1] / "built" / "places.json").read_bytes()
+    with pytest.raises(NetworkError, match=message):
+        build_network("bitgreen")
+    assert (table.parents[1] / "built" / "places.json").read_bytes() == before
