@@ -153,7 +153,13 @@ def main() -> int:
     if not arguments.json:
         for row in rows:
             sys.stdout.write("  ".join(f"{name}={value}" for name, value in row.items()) + "\n")
-    document = {"benchmark": "anchors", "cores": os.cpu_count(), "rows": rows, "against": {ANCHOR: ratios}, "passed": passed}
+    document = {
+        "benchmark": "anchors",
+        "cores": os.cpu_count(),
+        "rows": rows,
+        "against": {ANCHOR: ratios},
+        "passed": passed,
+    }
     sys.stdout.write(json.dumps(document) + "\n")
     return 0 if all(passed.values()) else 1
 

@@ -68,7 +68,7 @@ def measure(scenario: Scenario, *, pairs: int) -> list[tuple[Side, Side]]:
         timed = []
         for number in range(pairs):
             pair = _time_run(scenario, recording, folder / f"run.{number}"), _time_replay(recording)
-            _require_same_work(*pair)
+            require_same_work(*pair)
             timed.append(pair)
         return timed
 
@@ -81,17 +81,14 @@ def _time_run(scenario: Scenario, recording: Recording, out: Path) -> Side:
         msg = f"the timed run has the fingerprint {finished.fingerprint}, the recorded one {recording.fingerprint}"
         raise EngineError(msg)
     cost = json.loads((out / PERFORMANCE).read_text(encoding="utf-8"))
-    durations = pq.read_table(out / VEHICLES, columns=["duration_s"]).column(0)  # type: ignore[no-untyped-call]
-    return Side(
-        cost["wall_s"], cost["cpu_s"], process_wall_s, process_cpu_s, pc.sum(durations).as_py(), cost["controller_cpu_s"]
-    )
+    vehicle_seconds = pc.sum(pq.read_table(out / VEHICLES, columns=["duration_s"]).column(0)).as_py()
+    return Side(cost["wall_s"], cost["cpu_s"], process_wall_s, process_cpu_s, vehicle_seconds, cost["controller_cpu_s"])
 
 
 def _time_replay(recording: Recording) -> Side:
     began, cpu = time.perf_counter(), _children_cpu_s()
-    done = subprocess.run(
-        recording.command, env=os.environ | sumo_env(), capture_output=True, text=True, check=False
-    )
+    environment = os.environ | sumo_env()
+    done = subprocess.run(recording.command, env=environment, capture_output=True, text=True, check=False)
     wall_s, cpu_s = time.perf_counter() - began, _children_cpu_s() - cpu
     if done.returncode:
         msg = f"bare SUMO ended with code {done.returncode}: {done.stderr[-2000:]}"
@@ -116,9 +113,11 @@ def replayed_vehicle_seconds(recording: Recording) -> float:
     return seconds
 
 
-def _require_same_work(run: Side, bare: Side) -> None:
-    if abs(bare.vehicle_seconds - run.vehicle_seconds) > SAME_WORK * run.vehicle_seconds:
-        msg = f"the run drove {run.vehicle_seconds:.0f} vehicle-seconds, its replay {bare.vehicle_seconds:.0f}: more than 1 % apart"
+def require_same_work(run: Side, bare: Side) -> None:
+    """Raise `EngineError` when the two sides' vehicle-seconds lie more than 1 % apart."""
+    drove, replayed = run.vehicle_seconds, bare.vehicle_seconds
+    if abs(replayed - drove) > SAME_WORK * drove:
+        msg = f"the run drove {drove:.0f} vehicle-seconds, its replay {replayed:.0f}: more than 1 % apart"
         raise EngineError(msg)
 
 

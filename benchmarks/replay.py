@@ -39,7 +39,6 @@ class Recording:
     """A run that can be replayed: `command` is bare SUMO's, `rides` says who rode with which shuttle."""
 
     fingerprint: str
-    end_s: float
     command: list[str]
     tripinfo: Path
     rides: dict[str, str]
@@ -55,17 +54,18 @@ class Drive:
 
 
 def record(document: Mapping[str, Any], folder: Path) -> Recording:
-    """Carry out a run with SUMO's route output and write its replay into `folder`.
+    """Carry out the run of a scenario document and write its replay into `folder`; see `record_resolved`."""
+    return record_resolved(resolve(validate(document, place="the scenario to replay")), folder)
 
-    To be called in a process of its own: libsumo is a singleton.
+
+def record_resolved(resolved: Resolved, folder: Path) -> Recording:
+    """Carry out a run in this process with SUMO's route output, and write its replay into `folder`.
 
     Raises
     ------
     EngineError
         The service does not send its vehicles through SUMO's taxi device.
     """
-    scenario = validate(document, place="the scenario to replay")
-    resolved = resolve(scenario)
     if resolved.service.taxi == "none":
         msg = "only services that send taxis can be replayed; this one's vehicles have fixed routes anyway"
         raise EngineError(msg)
@@ -74,9 +74,8 @@ def record(document: Mapping[str, Any], folder: Path) -> Recording:
     with RunDir(folder / "recorded") as run:
         outcome = Loop(observed, run, engine="libsumo", stop=lambda: False, report=lambda _: None).run()
         events = run.seal_events()
-    rides = {event.person_id: event.vehicle_id for event in events if isinstance(event, PickedUp)}
-    command = write_replay(folder, resolved, read_drives(folder / ROUTES), events, end_s=outcome.end_s)
-    return Recording(fingerprint(events), outcome.end_s, command, folder / TRIPINFO, rides)
+    command = _write_replay(folder, resolved, read_drives(folder / ROUTES), events, end_s=outcome.end_s)
+    return Recording(fingerprint(events), command, folder / TRIPINFO, _rides(events))
 
 
 def read_drives(file: Path) -> dict[str, Drive]:
@@ -96,18 +95,19 @@ def read_drives(file: Path) -> dict[str, Drive]:
     return drives
 
 
-def write_replay(
+def _write_replay(
     folder: Path, resolved: Resolved, drives: Mapping[str, Drive], events: Sequence[Event], *, end_s: float
 ) -> list[str]:
-    """Write the replay's input files into `folder` and return the command that runs it."""
+    """Write the replay's inputs, in the order of the run's own: SUMO draws drivers' speeds as it reads; return its command."""
     scenario, service = resolved.scenario, resolved.service
     inputs = write_inputs(folder, scenario, resolved.network, resolved.population, service)
     types = folder / "types.add.xml"
     lines = types.read_text(encoding="utf-8").splitlines()
     types.write_text("\n".join(line for line in lines if "taxi." not in line) + "\n", encoding="utf-8")
-    # in the order of the run's own file, for SUMO draws every driver's speed while it reads
-    entries = [(one.depart_s, 0, one.id, _vehicle(one.id, one.depart_s, drives[one.id], end_s)) for one in service.vehicles]
-    rides = {event.person_id: event.vehicle_id for event in events if isinstance(event, PickedUp)}
+    entries = [
+        (one.depart_s, 0, one.id, _vehicle(one.id, one.depart_s, drives[one.id], end_s)) for one in service.vehicles
+    ]
+    rides = _rides(events)
     left_s = {event.person_id: event.time_s for event in events if isinstance(event, Rejected)}
     for plan in service.riders:
         person, depart_s = plan.rider.person_id, _depart_s(plan, scenario)
@@ -118,6 +118,10 @@ def write_replay(
     plain = replace(service, taxi="none", options={})
     chosen = inputs | options(scenario, plain, work=folder) | {"end": f"{end_s:.2f}"}
     return [str(sumo_binary("sumo")), *(part for key, value in chosen.items() for part in (f"--{key}", value))]
+
+
+def _rides(events: Sequence[Event]) -> dict[str, str]:
+    return {event.person_id: event.vehicle_id for event in events if isinstance(event, PickedUp)}
 
 
 def _vehicle(vehicle_id: str, depart_s: float, drive: Drive, end_s: float) -> list[str]:
@@ -152,15 +156,15 @@ def _place(stop: Mapping[str, str]) -> str:
 
 
 def _waypoints(edges: Sequence[str], before: int, at: int) -> Iterator[str]:
-    """Yield points to pass without stopping, so that SUMO does not take an earlier passage of an edge for the one meant.
+    """Yield edges to pass without stopping on the way from one stop to the next.
 
-    SUMO gives a stop the first passage of its edge from the stop before on.
+    SUMO gives a stop the first passage of its edge after the stop before, which may be an earlier one than is meant.
     """
-    while edges.index(edges[at], before) != at:
-        earlier = edges.index(edges[at], before)
-        passed = next(m for m in range(at - 1, earlier, -1) if edges.index(edges[m], before) == m)
-        yield f'  <stop edge="{edges[passed]}" speed="{WAYPOINT_MPS}"/>'
-        before = passed
+    earlier = edges.index(edges[at], before)
+    if earlier < at:
+        yield from _waypoints(edges, before, earlier + 1)
+        yield f'  <stop edge="{edges[earlier + 1]}" speed="{WAYPOINT_MPS}"/>'
+        yield from _waypoints(edges, earlier + 1, at)
 
 
 def _rider(plan: RiderPlan, depart_s: float, vehicle_id: str | None, left_s: float) -> list[str]:

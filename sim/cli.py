@@ -33,7 +33,7 @@ app.add_typer(network_app, name="network")
 
 # Tables and progress go to the error stream, so that standard output holds results alone.
 console = Console(stderr=True)
-results = Console()
+results = Console(width=None if sys.stdout.isatty() else 140)
 
 ScenarioName = Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")]
 Seed = Annotated[int | None, typer.Option(help="Sets both seeds, for demand and for SUMO.", min=0)]
@@ -87,9 +87,7 @@ def run(
     overrides: Overrides = None,
     out: Out = None,
     json_output: Json = False,
-    engine: Annotated[
-        Headless, typer.Option(help="libsumo, or traci to a SUMO process.")
-    ] = "libsumo",
+    engine: Annotated[Headless, typer.Option(help="libsumo, or traci: a SUMO process.")] = "libsumo",
 ) -> None:
     """Run a scenario and publish its run directory."""
     _run(scenario, seed, overrides, out, json_output=json_output, engine=engine)

@@ -181,9 +181,9 @@ def render(comparison: Comparison, *, console: Console, keys: Sequence[str] | No
     grid = Table(title=ONE_SEED, caption="\n".join(comparison.warnings) or None, caption_style="yellow")
     grid.add_column("KPI", no_wrap=True)
     for place, run in enumerate(comparison.runs):
-        grid.add_column(run.label, justify="right")
+        grid.add_column(run.label, justify="right", overflow="fold")
         if place:
-            grid.add_column("difference", justify="right")
+            grid.add_column("difference", justify="right", no_wrap=True)
     for row in table(comparison, keys=keys):
         cells = [Text(_number(row.reference, row.unit))]
         for cell in row.cells[1:]:
@@ -274,9 +274,7 @@ def _cell(value: float | None, reference: float | None, better: Better) -> Cell:
 def _manifest(path: Path) -> dict[str, Any]:
     """Return a run's manifest, made sure to hold what a comparison reads."""
     manifest = read_manifest(path)
-    missing = [
-        key for key in ("scenario", "fingerprint", "status", "versions", "network") if key not in manifest
-    ]
+    missing = [key for key in ("scenario", "fingerprint", "status", "versions", "network") if key not in manifest]
     if missing:
         msg = f"the manifest of {path} lacks {', '.join(missing)}"
         raise OutputError(msg)

@@ -154,9 +154,7 @@ def _install(packages: list[str]) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
         command = ["apt-get", "-qq", *arguments]
-        done = subprocess.run(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False
-        )
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
             _say(f"`{shlex.join(command)}` failed with code {done.returncode}")
     importlib.invalidate_caches()

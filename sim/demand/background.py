@@ -17,9 +17,7 @@ WHERE = "demand.background.flows"
 _Trip = tuple[float, int, int, str, str, str]
 
 
-def background(
-    scenario: Scenario, model: Background, places: Places, seeds: SeedSequence
-) -> list[BackgroundTrip]:
+def background(scenario: Scenario, model: Background, places: Places, seeds: SeedSequence) -> list[BackgroundTrip]:
     """Return the trips of all flows through the whole run, drain included, with Poisson headways.
 
     The roads are not empty at `begin_s`: a vehicle that would have left its gateway earlier appears at the

@@ -57,9 +57,7 @@ def _draw(model: Commuters, places: Places, seeds: SeedSequence) -> _People:
     destinations = places.site_points(model.destinations, f"{WHERE}.destinations").take(site)
     shift_start_s = _shift_starts(model, places, site, uniform["shift"])
     law = model.arrival
-    lead_s = truncated_normal(
-        uniform["arrival"], mean=law.mean_s, sd=law.sd_s, low=law.latest_s, high=law.earliest_s
-    )
+    lead_s = truncated_normal(uniform["arrival"], mean=law.mean_s, sd=law.sd_s, low=law.latest_s, high=law.earliest_s)
     direct_s = places.direct_s(origins, destinations)
     rides = uniform["mode"] < model.rider_share.value
     budget_s = np.where(rides, _budget(model.rider_budget, direct_s), _budget(model.car_budget, direct_s))

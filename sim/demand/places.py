@@ -82,9 +82,7 @@ class Places:
         """Return the edges to walk on and be fetched from, whose middle lies near one of the junctions."""
         for name in junctions:
             require(name, self.network.junctions, where=f"{where}.junctions", kind="junction")
-        centres = np.array(
-            [(self.network.junctions[name].x, self.network.junctions[name].y) for name in junctions]
-        )
+        centres = np.array([(self.network.junctions[name].x, self.network.junctions[name].y) for name in junctions])
         middles = np.array([_middle(shape) for shape in self.graph.shapes])
         gaps = np.hypot(*(middles[:, np.newaxis, :] - centres[np.newaxis, :, :]).transpose(2, 0, 1))
         nearest_m = np.where(self.kerbside() & self.graph.permits["pedestrian"], gaps.min(axis=1), np.inf)
@@ -156,9 +154,7 @@ class Places:
             survey = read_tables(network_folder(self.network.name) / "tables").sites
         except (NotFoundError, NetworkError):
             return {}
-        return {
-            key: site.opens for key, site in survey.items() if site.opens and key not in self.network.sites
-        }
+        return {key: site.opens for key, site in survey.items() if site.opens and key not in self.network.sites}
 
 
 def require(name: str, allowed: Collection[str], *, where: str, kind: str) -> None:

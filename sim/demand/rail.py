@@ -19,9 +19,7 @@ def rail_riders(scenario: Scenario, model: Rail, places: Places, seeds: SeedSequ
     Trains keep a regular headway with a drawn phase; the riders of each follow a Poisson law and come out
     together.
     """
-    streams = {
-        name: default_rng(child) for name, child in named_streams(seeds, ("phase", "riders", "site")).items()
-    }
+    streams = {name: default_rng(child) for name, child in named_streams(seeds, ("phase", "riders", "site")).items()}
     station = places.site_points([model.station], f"{WHERE}.station")
     staff = places.staff(model.destinations, f"{WHERE}.destinations")
     entrances = places.site_points(model.destinations, f"{WHERE}.destinations")

@@ -15,9 +15,7 @@ WHERE = "demand.uniform"
 ROUNDS = 200
 
 
-def uniform_riders(
-    scenario: Scenario, model: UniformRequests, places: Places, seeds: SeedSequence
-) -> list[Rider]:
+def uniform_riders(scenario: Scenario, model: UniformRequests, places: Places, seeds: SeedSequence) -> list[Rider]:
     """Return `per_h` requests an hour between any two kerbs whose direct drive is long enough."""
     streams = {name: default_rng(child) for name, child in named_streams(seeds, ("time", "place")).items()}
     span_s = scenario.time.end_s - scenario.time.begin_s

@@ -7,7 +7,8 @@ dwell short or starts it again (SUMO issue 13976); a rider once planned cannot b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from sim.engine.sumo import SumoPort
@@ -124,7 +125,7 @@ class TaxiExecutor:
         """Whether riders board or alight: an idle taxi keeps its last drop-off stop, so the state decides."""
         return stopped and bool(self.taxis[vehicle_id].plan) and self._port.taxi_state(vehicle_id) != 0
 
-    def send(self, stopped: Set[str]) -> list[tuple[str, list[str]]]:
+    def send(self, stopped: AbstractSet[str]) -> list[tuple[str, list[str]]]:
         """Send every changed plan whose vehicle may be sent now; return what was sent."""
         sent: list[tuple[str, list[str]]] = []
         for taxi in self.taxis.values():

@@ -55,16 +55,16 @@ def _riders() -> list[Kpi]:
         kpi("requests", "requests", "neither", "MATSim", "Requests", definition="requests submitted"),
         kpi("requests_served", "requests", "higher", "MATSim", "Served",
             definition="requests whose rider is at the destination"),
-        kpi("requests_rejected", "requests", "lower", "MATSim", "Rejected",
+        kpi("requests_rejected", "requests", "neither", "MATSim", "Rejected",
             definition="requests that the service refused"),
         kpi("requests_cancelled", "requests", "lower", "FleetPy", "Cancelled",
             definition="requests that the rider withdrew (a rejection with the cause `cancelled_by_rider`)"),
-        kpi("requests_unfinished", "requests", "lower", "own", "Unfinished",
+        kpi("requests_unfinished", "requests", "neither", "own", "Unfinished",
             definition="requests that are neither served nor rejected nor cancelled when the run ends; a "
                        "rider still on board or walking counts here"),
         kpi("requests_walked", "requests", "neither", "own", "Walked all the way",
             definition="served requests whose rider never boarded a vehicle (part of requests_served)"),
-        kpi("rejection_rate", "share", "lower", "MATSim", "Rejection rate",
+        kpi("rejection_rate", "share", "neither", "MATSim", "Rejection rate",
             definition="requests_rejected / requests"),
         kpi("share_wait_below_600s", "share", "higher", "MATSim", "Waits below 10 min",
             definition="share of all requests whose rider was served with wait_s < 600"),
@@ -77,9 +77,7 @@ def _riders() -> list[Kpi]:
 def _times() -> list[Kpi]:
     """Return the riders' times, all distributions over requests."""
 
-    def kpi(
-        code: str, better: Better, source: Source, title: str, *, definition: str, unit: str = "s"
-    ) -> Kpi:
+    def kpi(code: str, better: Better, source: Source, title: str, *, definition: str, unit: str = "s") -> Kpi:
         return Kpi(code=code, section="Riders' time", unit=unit, better=better, source=source, title=title,
                    definition=definition, distribution=True, scoped=True)  # fmt: skip
 
@@ -150,7 +148,7 @@ def _fleet() -> list[Kpi]:
             definition="pax_km / (vkm_total − vkm_empty): how many are on board while anybody is"),
         kpi("shared_ride_rate", "share", "neither", "FleetPy", "Shared rides",
             definition="share of served requests that rode with another request over some distance"),
-        kpi("fleet_utilisation", "share", "higher", "own", "Utilisation",
+        kpi("fleet_utilisation", "share", "neither", "own", "Utilisation",
             definition="share of the duty time with anybody on board (FleetPy adds empty running, which "
                        "events do not show)"),
         kpi("rides_per_vehicle_revenue_hour", "1/h", "higher", "NTD", "Rides per revenue hour",
@@ -202,7 +200,7 @@ def _others() -> list[Kpi]:
         kpi("time_loss_others_added_s", "s", "lower", "Time loss added",
             definition="mean difference of the same vehicles' time loss against the run without the "
                        "service; only in a comparison that has such a run"),
-        kpi("others_arrived", "vehicles", "higher", "Others arrived",
+        kpi("others_arrived", "vehicles", "neither", "Others arrived",
             definition="vehicles outside the fleet that arrived"),
         kpi("teleports", "vehicles", "lower", "Teleports",
             definition="vehicles that SUMO moved because they stood too long"),

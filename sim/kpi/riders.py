@@ -140,9 +140,7 @@ def rider_records(
     yield from _promises(journeys, scope=scope)
 
 
-def _counts(
-    journeys: Sequence[Journey], settled: Sequence[Journey], *, scope: str, final: bool
-) -> Iterator[KpiRecord]:
+def _counts(journeys: Sequence[Journey], settled: Sequence[Journey], *, scope: str, final: bool) -> Iterator[KpiRecord]:
     n = len(journeys)
     yield from total("requests", n, n=n, scope=scope)
     found = [journey.outcome(final=final) for journey in settled]

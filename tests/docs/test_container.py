@@ -14,10 +14,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICE = COMPOSE["services"]["bitgreen"]
 # instructions with their continuation lines joined
-STEPS = [
-    re.sub(r"\s*\\\n\s*", " ", step)
-    for step in re.findall(r"^[A-Z]+ (?:.*\\\n)*.*$", DOCKERFILE, re.MULTILINE)
-]
+STEPS = [re.sub(r"\s*\\\n\s*", " ", step) for step in re.findall(r"^[A-Z]+ (?:.*\\\n)*.*$", DOCKERFILE, re.MULTILINE)]
 
 
 def test_image_installs_the_libraries_that_the_check_asks_for() -> None:

@@ -67,9 +67,7 @@ def test_readme_opens_with_the_two_commands_and_names_real_ones() -> None:
     first, second = re.findall(r"^    (make \w+)", README, flags=re.MULTILINE)[:2]
     assert (first, second) == ("make run", "make test")
     assert README.index(first) < 200
-    named = {
-        word for words in re.findall(r"`make ([^`]+)`", README) for word in words.split() if "=" not in word
-    }
+    named = {word for words in re.findall(r"`make ([^`]+)`", README) for word in words.split() if "=" not in word}
     assert named <= TARGETS
     assert named | {"run", "test", "help"} == TARGETS
 

@@ -116,9 +116,7 @@ def test_what_cannot_be_compared_is_refused_unless_forced(
     assert forced.warnings[0].startswith("tiny: ")
 
 
-def test_other_people_another_fleet_and_a_broken_off_run_are_warned_of(
-    reference: Path, tmp_path: Path
-) -> None:
+def test_other_people_another_fleet_and_a_broken_off_run_are_warned_of(reference: Path, tmp_path: Path) -> None:
     changed = {"seeds": {"demand": 2, "sumo": 1}, "fleet": {"count": 2, "seats": 3}}
     other = publish(tmp_path / "other", pooled(), document=changed, status="interrupted")
     comparison = compare_runs(reference, other)

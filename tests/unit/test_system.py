@@ -114,9 +114,7 @@ def test_root_installs_and_looks_again(
 ) -> None:
     log = tmp_path / "log"
     apt = tmp_path / "apt-get"
-    apt.write_text(
-        f'#!/bin/sh\necho "$DEBIAN_FRONTEND $@" >> "{log}"\necho noise\nexit {0 if arrives else 100}\n'
-    )
+    apt.write_text(f'#!/bin/sh\necho "$DEBIAN_FRONTEND $@" >> "{log}"\necho noise\nexit {0 if arrives else 100}\n')
     apt.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -163,9 +161,7 @@ def test_netconvert_projects_with_this_environment(tmp_path: Path, monkeypatch: 
     (tmp_path / "n.edg.xml").write_text('<edges><edge id="e" from="a" to="b"/></edges>')
     command = [str(system.sumo_binary("netconvert")), "-n", "n.nod.xml", "-e", "n.edg.xml"]
     command += ["--proj", "EPSG:32652", "-o", "n.net.xml"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=system.sumo_env(), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=tmp_path, env=system.sumo_env(), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert 'projParameter="EPSG:32652"' in (tmp_path / "n.net.xml").read_text()
 

@@ -54,8 +54,7 @@ def test_poisson_times_of_no_traffic_are_empty() -> None:
 
 def test_a_longer_period_keeps_the_earlier_vehicles() -> None:
     short, long = (
-        poisson_times(default_rng(2), per_h=100, profile={0: 1.0}, begin_s=0, end_s=end)
-        for end in (3600, 36_000)
+        poisson_times(default_rng(2), per_h=100, profile={0: 1.0}, begin_s=0, end_s=end) for end in (3600, 36_000)
     )
     assert np.allclose(long[: len(short)], short)
 

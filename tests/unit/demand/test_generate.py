@@ -52,11 +52,7 @@ def test_each_part_has_its_own_stream(draw: Draw, document: Document) -> None:
 
 def test_one_flow_leaves_the_others_alone(draw: Draw, document: Document) -> None:
     def second_flow(population: Population) -> list[float]:
-        return [
-            trip.depart_s
-            for trip in population.background
-            if trip.destination_edge.startswith(("L080", "L078"))
-        ]
+        return [trip.depart_s for trip in population.background if trip.destination_edge.startswith(("L080", "L078"))]
 
     before = second_flow(draw(document))
     document["demand"]["background"]["flows"][0]["vehicles_per_h"] = 700
@@ -152,9 +148,7 @@ def test_only_wishes_inside_the_span_are_drawn(draw: Draw, document: Document) -
         assert 7 * 3600 <= time_s < 7 * 3600 + 1200
 
 
-def test_homes_lie_on_walkable_roads_and_away_from_edge_ends(
-    draw: Draw, document: Document, graph: EdgeGraph
-) -> None:
+def test_homes_lie_on_walkable_roads_and_away_from_edge_ends(draw: Draw, document: Document, graph: EdgeGraph) -> None:
     for rider in draw(document).riders:
         edge = graph.position(rider.origin_edge)
         assert graph.permits["pedestrian"][edge]
@@ -174,9 +168,7 @@ def test_everything_can_be_driven(draw: Draw, document: Document, graph: EdgeGra
     assert all(a == b or math.isfinite(truck[graph.position(a), graph.position(b)]) for a, b in ways)
 
 
-def test_direct_rides_are_those_of_the_shortest_path(
-    draw: Draw, document: Document, graph: EdgeGraph
-) -> None:
+def test_direct_rides_are_those_of_the_shortest_path(draw: Draw, document: Document, graph: EdgeGraph) -> None:
     for rider in draw(document).riders[:40]:
         path = [
             graph.position(edge)
@@ -193,9 +185,7 @@ def test_direct_rides_are_those_of_the_shortest_path(
         assert rider.direct_ride_s == pytest.approx(seconds, abs=0.1)
 
 
-def test_rail_riders_come_out_together_train_by_train(
-    draw: Draw, document: Document, network: Network
-) -> None:
+def test_rail_riders_come_out_together_train_by_train(draw: Draw, document: Document, network: Network) -> None:
     riders = [rider for rider in draw(document).riders if rider.purpose == "rail"]
     assert abs(len(riders) - 48) <= 4 * math.sqrt(48)
     waves = sorted({rider.earliest_s for rider in riders})
@@ -205,17 +195,13 @@ def test_rail_riders_come_out_together_train_by_train(
     assert all(rider.latest_arrival_s is None for rider in riders)
 
 
-def test_background_is_under_way_from_the_first_minute_and_runs_to_the_end(
-    draw: Draw, document: Document
-) -> None:
+def test_background_is_under_way_from_the_first_minute_and_runs_to_the_end(draw: Draw, document: Document) -> None:
     trips = draw(document).background
     times = np.array([trip.depart_s for trip in trips])
     begin_s, horizon_s = 6 * 3600, 10 * 3600 + 1800
     assert times.min() >= begin_s
     assert horizon_s - 120 < times.max() < horizon_s
-    entered_at_once = sum(
-        trip.depart_s < begin_s + 240 and trip.origin_edge not in GATEWAY_EDGES for trip in trips
-    )
+    entered_at_once = sum(trip.depart_s < begin_s + 240 and trip.origin_edge not in GATEWAY_EDGES for trip in trips)
     assert entered_at_once > 50  # 1,000 vehicles an hour for about 13 min are on their way
     per_h = np.histogram(times, bins=[6.5 * 3600, 8 * 3600, 9 * 3600, 10 * 3600])[0] / (1.5, 1, 1)
     for found, expected in zip(per_h, (1000, 2000, 500), strict=True):
@@ -282,9 +268,7 @@ def test_wrong_names_of_commuters_are_told(
         ),
     ],
 )
-def test_other_wrong_names_are_told(
-    draw: Draw, document: Document, path: str, value: object, message: str
-) -> None:
+def test_other_wrong_names_are_told(draw: Draw, document: Document, path: str, value: object, message: str) -> None:
     _set(document, path, value)
     with pytest.raises(ScenarioError, match=message):
         draw(document)
@@ -309,15 +293,11 @@ def test_wrong_gateways_and_shift_sites_are_told(draw: Draw, document: Document)
 
 def test_a_site_without_a_shift_is_told(draw: Draw, document: Document) -> None:
     document["demand"]["commuters"]["shifts"] = document["demand"]["commuters"]["shifts"][:1]
-    with pytest.raises(
-        ScenarioError, match=r"demand\.commuters\.shifts: no shift with a share for site 'cams'"
-    ):
+    with pytest.raises(ScenarioError, match=r"demand\.commuters\.shifts: no shift with a share for site 'cams'"):
         draw(document)
 
 
-def test_a_site_that_cannot_be_reached_is_told(
-    document: Document, network: Network, graph: EdgeGraph
-) -> None:
+def test_a_site_that_cannot_be_reached_is_told(document: Document, network: Network, graph: EdgeGraph) -> None:
     entrance = graph.position(network.sites["ggm"].edge)
     closed = graph.permits["taxi"].copy()
     closed[entrance] = False

@@ -119,9 +119,7 @@ def pooled() -> list[ev.Event]:
         alight("b", 600, "v", 8000, 0),
         arrive("b", 600),
         ev.StopServed(time_s=600, vehicle_id="v", edge="B", started_s=592, boarded=0, alighted=1),
-        ev.CarArrived(
-            time_s=700, person_id="k", vehicle_id="car.k", site="s", departed_s=0, shift_start_s=700
-        ),
+        ev.CarArrived(time_s=700, person_id="k", vehicle_id="car.k", site="s", departed_s=0, shift_start_s=700),
         ev.VehicleTeleported(time_s=800, vehicle_id="bg.1", edge="A", fleet=False),
         wish("d", 1000),
         leave("d", 1000),
@@ -131,9 +129,7 @@ def pooled() -> list[ev.Event]:
     ]
 
 
-def vehicle_row(
-    name: str, group: str, loss_s: float, *, delay_s: float = 0, arrives: bool = True
-) -> dict[str, Any]:
+def vehicle_row(name: str, group: str, loss_s: float, *, delay_s: float = 0, arrives: bool = True) -> dict[str, Any]:
     return {
         "vehicle_id": name, "group": group, "depart_s": 0.0, "arrival_s": 500.0 if arrives else None,
         "duration_s": 500.0, "route_length_m": 5000.0, "time_loss_s": loss_s, "depart_delay_s": delay_s,

@@ -11,9 +11,7 @@ def emitted(tmp_path: Path) -> set[tuple[str, str, str, str]]:
     reference = publish(tmp_path / "without", [], document={"controllers": {}, "fleet": None})
     run = publish(tmp_path / "run", pooled())
     comparison = compare_runs(reference, run)
-    return {
-        (one.code, one.stat, one.scope, one.unit) for each in comparison.runs for one in each.records.values()
-    }
+    return {(one.code, one.stat, one.scope, one.unit) for each in comparison.runs for one in each.records.values()}
 
 
 def test_every_emitted_code_is_in_the_catalogue_and_the_other_way_round(tmp_path: Path) -> None:

@@ -132,10 +132,7 @@ def test_dropping_a_hard_rider_never_shortens_the_mean_wait() -> None:
     ]
     served = [wish("b", 0), board("b", 3000, "v", 500, 1), alight("b", 3100, "v", 600, 0), arrive("b", 3100)]
     dropped = [wish("b", 0), refuse("b", 1)]
-    assert (
-        values([*easy, *dropped, retire("v", 20)])["wait_s"]
-        > values([*easy, *served, retire("v", 600)])["wait_s"]
-    )
+    assert values([*easy, *dropped, retire("v", 20)])["wait_s"] > values([*easy, *served, retire("v", 600)])["wait_s"]
 
 
 def test_a_rider_on_board_at_the_end_is_unfinished_and_counts_in_passenger_km() -> None:
@@ -231,9 +228,7 @@ def test_passenger_km_that_do_not_balance_are_found() -> None:
     measurement = taken(log)
     assert measurement.pax_km_of_riders() == pytest.approx(0.5)
     assert measurement.pax_km_of_vehicles() == pytest.approx(0.8)
-    assert "riders rode 0.500 km, the vehicles' load × distance is 0.800 km" in measurement.violations(
-        final=True
-    )
+    assert "riders rode 0.500 km, the vehicles' load × distance is 0.800 km" in measurement.violations(final=True)
 
 
 # --- any log ----------------------------------------------------------------------------------------
@@ -325,9 +320,7 @@ def test_the_parts_of_a_served_journey_add_up(
     } | ({"ride_s": ride_s} if legs else {})
     assert {key: found[key] for key in expected} == pytest.approx(expected, abs=1e-6)
     parts = ("access_walk_s", "wait_s", "egress_walk_s")
-    assert sum(found[code] for code in parts) + found.get("ride_s", 0) == pytest.approx(
-        found["total_travel_s"]
-    )
+    assert sum(found[code] for code in parts) + found.get("ride_s", 0) == pytest.approx(found["total_travel_s"])
 
 
 # --- runs -------------------------------------------------------------------------------------------
