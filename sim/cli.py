@@ -107,9 +107,15 @@ def gui(
 
 
 def _run(
-    name: str, seed: int | None, overrides: list[str] | None, out: Path | None, *, json_output: bool, engine: EngineName,
+    name: str,
+    seed: int | None,
+    overrides: list[str] | None,
+    out: Path | None,
+    *,
+    json_output: bool,
+    engine: EngineName,
     play: bool = True,
-) -> None:  # fmt: skip
+) -> None:
     from sim.runner.local import run_one
     from sim.runner.order import Order, new_run_id
 

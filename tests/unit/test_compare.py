@@ -33,7 +33,7 @@ def test_differences_and_verdicts(reference: Path, tmp_path: Path) -> None:
     assert next(iter(rows)) == "service_rate"
     assert [(rows[key].cells[1].difference, rows[key].cells[1].verdict) for key in (
         "service_rate", "requests_unfinished", "vkm_total", "requests", "teleports"
-    )] == [(0.25, "better"), (-1, "better"), (5, "worse"), (0, "same"), (0, "same")]  # fmt: skip
+    )] == [(0.25, "better"), (-1, "neither"), (5, "worse"), (0, "same"), (0, "same")]  # fmt: skip
     assert rows["vkm_total"].cells[1].relative == pytest.approx(0.5)
     assert rows["vkm_total"].cells[0].verdict == "same"
     assert rows["requests_walked"].cells[1].relative is None  # of nothing there is no share
