@@ -30,7 +30,6 @@ RECORDING = {
     "vehroute-output.last-route": "true",
     "vehroute-output.write-unfinished": "true",
 }
-SHORTEST_STOP_M = 0.1  # SUMO refuses shorter ranges in a file; its taxi device makes them
 WAYPOINT_MPS = 100.0
 
 
@@ -98,7 +97,10 @@ def read_drives(file: Path) -> dict[str, Drive]:
 def _write_replay(
     folder: Path, resolved: Resolved, drives: Mapping[str, Drive], events: Sequence[Event], *, end_s: float
 ) -> list[str]:
-    """Write the replay's inputs, in the order of the run's own: SUMO draws drivers' speeds as it reads; return its command."""
+    """Write the replay's inputs and return its command.
+
+    Everything stands in the order of the run's own files, because SUMO draws drivers' speeds as it reads.
+    """
     scenario, service = resolved.scenario, resolved.service
     inputs = write_inputs(folder, scenario, resolved.network, resolved.population, service)
     types = folder / "types.add.xml"
@@ -150,9 +152,8 @@ def _stops(drive: Drive, end_s: float) -> Iterator[str]:
 def _place(stop: Mapping[str, str]) -> str:
     if "parkingArea" in stop:
         return f'parkingArea="{stop["parkingArea"]}"'
-    start_m, end_m = float(stop["startPos"]), float(stop["endPos"])
-    start_m = max(0.0, min(start_m, end_m - SHORTEST_STOP_M))
-    return f'lane="{stop["lane"]}" startPos="{start_m:.2f}" endPos="{end_m:.2f}" friendlyPos="true"'
+    # as written by SUMO, mostly a point: it takes a shuttle longer to halt at a point than within a range
+    return f'lane="{stop["lane"]}" startPos="{stop["startPos"]}" endPos="{stop["endPos"]}" friendlyPos="true"'
 
 
 def _waypoints(edges: Sequence[str], before: int, at: int) -> Iterator[str]:

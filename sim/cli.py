@@ -146,6 +146,7 @@ def _print_kpis(kpis: Mapping[str, float]) -> None:
 @app.command()
 def morning(
     seed: Annotated[int, typer.Option(help="Sets both seeds.", min=0)] = 1,
+    overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the runs and the report; must not exist yet.")] = None,
     workers: Annotated[int, typer.Option(help="Runs side by side. [default: cores]", min=1)] = os.cpu_count() or 1,
 ) -> None:
@@ -153,7 +154,7 @@ def morning(
     from sim.morning import morning as main_job
 
     with Bar() as bar:
-        main_job(seed=seed, out=out, workers=workers, report=bar.show, console=results)
+        main_job(seed=seed, overrides=overrides or (), out=out, workers=workers, report=bar.show, console=results)
 
 
 @app.command()

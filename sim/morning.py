@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,15 @@ REPORT = "report.html"
 def morning(
     *,
     seed: int,
+    overrides: Sequence[str] = (),
     out: Path | None,
     workers: int,
     report: Callable[[str, Mapping[str, Any]], None],
     console: Console,
 ) -> Path:
     """Run the services and the reference side by side, print the table, write the report; return its path.
+
+    `overrides` change all four scenarios alike, as `load_scenario` takes them.
 
     Raises
     ------
@@ -43,7 +46,8 @@ def morning(
         raise OutputError(msg)
     # the longest runs first, so that no core waits for the last one
     names = ("morning-sumo", "morning-shuttle", "morning-timetable", WITHOUT)
-    orders = [Order(name, load_scenario(name, seed=seed), folder / name) for name in names]
+    orders = [Order(name, load_scenario(name, seed=seed, overrides=overrides), folder / name) for name in names]
+    console.print(f"{len(orders)} runs of one morning, {workers} at a time, into {folder}", soft_wrap=True)
     ended = run_many(orders, workers=workers, report=report)
     failed = [f"{order.run_id}: {end}" for order, end in zip(orders, ended, strict=True) if isinstance(end, RunFailed)]
     if failed:

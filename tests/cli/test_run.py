@@ -36,7 +36,7 @@ def test_same_seed_same_events_on_every_engine_and_hash_seed(bitgreen: Bitgreen)
     assert bitgreen.run("smoke", "--seed", "4")["fingerprint"] != first["fingerprint"]
 
 
-@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb is not installed")
+@pytest.mark.skipif(None in map(shutil.which, ("xvfb-run", "xauth")), reason="xvfb or xauth is not installed")
 def test_sumo_gui_gives_the_same_run(bitgreen: Bitgreen) -> None:
     first = bitgreen.run("smoke")
     command = ["xvfb-run", "-a", *bitgreen.arguments("gui", "smoke", "--play", "--json")]

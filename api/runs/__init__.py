@@ -1,0 +1,1 @@
+"""Runs over HTTP: their rows, their processes, their routes."""
