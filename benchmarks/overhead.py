@@ -29,11 +29,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.replay import Recording, record
+from sim.documents import load_scenario
 from sim.errors import EngineError
 from sim.rundir import PERFORMANCE, VEHICLES
 from sim.runner.local import run_one
 from sim.runner.order import Order
-from sim.scenario import Scenario, load_scenario
+from sim.scenario import Scenario
 from sim.system import sumo_env
 
 BAR = 1.25

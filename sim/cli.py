@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from sim.documents import catalogue, load_scenario
 from sim.engine.sumo import EngineName
 from sim.errors import SandboxError, SetupError
 from sim.home import use_kernel_cache
-from sim.scenario import catalogue, format_clock, json_schema, load_scenario
+from sim.scenario import format_clock, json_schema
 
 app = typer.Typer(
     name="bitgreen",

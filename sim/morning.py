@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from sim.compare import compare_runs, render
+from sim.documents import load_scenario
 from sim.errors import OutputError, SandboxError
 from sim.report.page import write_report
 from sim.runner.local import RunFailed, run_many
 from sim.runner.order import Order
-from sim.scenario import load_scenario
 
 SERVICES = ("morning-timetable", "morning-sumo", "morning-shuttle")
 WITHOUT = "morning-none"

@@ -52,7 +52,9 @@ class Executor:
         self._processes: dict[str, Process] = {}
         self._progress: dict[str, Mapping[str, Any]] = {}
         self._arrivals = threading.Semaphore(0)
-        self._threads = [threading.Thread(target=self._work, name=f"run-{place}", daemon=True) for place in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._work, name=f"run-{place}", daemon=True) for place in range(workers)
+        ]
 
     def open(self) -> None:
         """Settle the runs that a killed service left behind, then begin with those that wait."""

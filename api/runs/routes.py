@@ -77,8 +77,8 @@ class SeedsIn(In):
 class RunIn(In):
     """A run to carry out."""
 
-    scenario: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\\]+$"), AfterValidator(_printable)] = Field(
-        description="name of a scenario of the catalogue", examples=["smoke"]
+    scenario: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\\]+$"), AfterValidator(_printable)] = (
+        Field(description="name of a scenario of the catalogue", examples=["smoke"])
     )
     seed: Seed | None = Field(None, description="sets both seeds")
     seeds: SeedsIn | None = Field(None, description="sets the seeds one by one, instead of `seed`")
@@ -210,7 +210,9 @@ def list_runs(
     found = runs.newest(limit=limit + 1, before=None if cursor is None else _number(cursor))
     page = found[:limit]
     more = len(found) > limit
-    following = request.url_for("list_runs").path + f"?limit={limit}&cursor={_cursor(page[-1].number)}" if more else None
+    following = (
+        request.url_for("list_runs").path + f"?limit={limit}&cursor={_cursor(page[-1].number)}" if more else None
+    )
     return RunsOut(runs=[_run_out(run, request, runs) for run in page], next=following)
 
 
@@ -220,7 +222,10 @@ def get_run(run_id: str, request: Request, runs: Runs) -> RunOut:
     return _run_out(runs.get(run_id), request, runs)
 
 
-@router.get("/v1/runs/{run_id}/kpis", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY))
+@router.get(
+    "/v1/runs/{run_id}/kpis",
+    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
 def get_run_kpis(run_id: str, runs: Runs) -> KpisOut:
     """Return the KPIs of a run with results."""
     run = runs.get(run_id)

@@ -16,12 +16,13 @@ from api.runs.model import Run, RunRequest
 from api.runs.store import Store
 from api.settings import Settings
 from sim.controllers.base import controller_names
+from sim.documents import catalogue, load_scenario
 from sim.errors import NotFoundError, ScenarioError, SetupError
 from sim.kpi.record import KpiRecord
 from sim.network.catalog import network_names
 from sim.runner.local import RunProcess
 from sim.runner.order import new_run_id
-from sim.scenario import Scenario, catalogue, load_scenario
+from sim.scenario import Scenario
 
 ROWS = "service.sqlite3"
 LOCK = "service.lock"

@@ -78,7 +78,12 @@ class RunRow(Base):
     document: Mapped[dict[str, Any]]
     overrides: Mapped[dict[str, Any]]
     status: Mapped[RunStatus] = mapped_column(
-        Enum(RunStatus, native_enum=False, create_constraint=True, values_callable=lambda kind: [one.value for one in kind])
+        Enum(
+            RunStatus,
+            native_enum=False,
+            create_constraint=True,
+            values_callable=lambda kind: [one.value for one in kind],
+        )
     )
     created: Mapped[datetime]
     started: Mapped[datetime | None]
@@ -153,7 +158,9 @@ class Store:
         columns = RunRow.__table__.c
         waiting = select(func.count()).where(RunRow.status == RunStatus.QUEUED).scalar_subquery()
         # count and insert are one statement, so that two requests cannot both take the last place
-        row = select(*(literal(value, columns[name].type) for name, value in values.items())).where(waiting < max_queued)
+        row = select(*(literal(value, columns[name].type) for name, value in values.items())).where(
+            waiting < max_queued
+        )
         with Session(self._engine) as session, session.begin():
             done = cast("CursorResult[Any]", session.execute(insert(RunRow).from_select(list(values), row)))
             if done.rowcount != 1:
@@ -229,7 +236,12 @@ class Store:
         """Store why a run has no results, running → failed or interrupted."""
         with Session(self._engine) as session, session.begin():
             _leave_running(
-                session, run, status=status, error_code=error.code, error_detail=error.detail, finished=datetime.now(UTC)
+                session,
+                run,
+                status=status,
+                error_code=error.code,
+                error_detail=error.detail,
+                finished=datetime.now(UTC),
             )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sim.scenario import catalogue
+from sim.documents import catalogue
 from tests.service.conftest import await_status, post, until
 from tests.service.scripted import ROOT
 from tests.service.scripted_run import KPI

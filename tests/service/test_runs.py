@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sim.scenario import load_scenario
+from sim.documents import load_scenario
 from tests.service.conftest import OpenService, await_status, post, until
 from tests.service.scripted_run import KPI
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from sim.documents import load_scenario
 from sim.rundir import TRAJECTORIES
 from sim.runner.local import RunFailed, run_many
 from sim.runner.order import Finished, Order
-from sim.scenario import load_scenario
 
 
 def _orders(folder: Path) -> list[Order]:

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from sim.demand.generate import generate
+from sim.documents import catalogue, load_scenario
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
-from sim.scenario import catalogue, load_scenario
 
 SHIPPED = ["morning-none", "morning-shuttle", "morning-sumo", "morning-timetable", "smoke"]
 MORNINGS = SHIPPED[:-1]

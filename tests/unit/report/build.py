@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim import events as ev
+from sim.documents import load_scenario
 from sim.kpi.measure import measure_run, records_as_json
 from sim.network.catalog import Network, load_network
 from sim.rundir import KPIS, VEHICLES, RunDir
-from sim.scenario import load_scenario, validate
+from sim.scenario import validate
 
 TIMETABLE: dict[str, Any] = {"shuttle": {"use": "timetable"}}
 GREEDY: dict[str, Any] = {"shuttle": {"use": "sumo", "parameters": {"algorithm": "greedyClosest"}}}

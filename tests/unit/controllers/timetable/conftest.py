@@ -8,9 +8,9 @@ import pytest
 from sim.controllers.base import Inputs, Preparation
 from sim.controllers.timetable.controller import Timetable, TimetableParameters
 from sim.demand.generate import generate
+from sim.documents import load_scenario
 from sim.network.catalog import load_network
 from sim.network.graph import EdgeGraph
-from sim.scenario import load_scenario
 
 
 @dataclass(frozen=True)
