@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import uvicorn
@@ -68,7 +69,8 @@ def run_server(settings: Settings, *, start: StartProcess = RunProcess) -> None:
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
     )
-    server.run()
+    with suppress(SystemExit):  # uvicorn's way to say that it could not start
+        server.run()
     if not server.started:
         msg = f"the service could not start on {settings.host}:{settings.port}; its log says why"
         raise SetupError(msg)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, Literal, Self
 
 import typer
@@ -17,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from sim.documents import catalogue, load_scenario
 from sim.engine.sumo import EngineName
-from sim.errors import SandboxError, SetupError
+from sim.errors import OutputError, SandboxError, SetupError
 from sim.home import use_kernel_cache
 from sim.scenario import format_clock, json_schema
 
@@ -34,7 +36,7 @@ app.add_typer(network_app, name="network")
 
 # Tables and progress go to the error stream, so that standard output holds results alone.
 console = Console(stderr=True)
-results = Console(width=None if sys.stdout.isatty() else 140)
+results = Console(width=None if sys.stdout and sys.stdout.isatty() else 140)
 
 ScenarioName = Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")]
 Seed = Annotated[int | None, typer.Option(help="Sets both seeds, for demand and for SUMO.", min=0)]
@@ -185,6 +187,9 @@ def report(
     """Write an HTML report on one run or several."""
     from sim.report.page import write_report
 
+    if out.suffix != ".html":
+        msg = f"--out {out}: the report is an .html file"
+        raise OutputError(msg)
     path = write_report([_find_run(name) for name in runs], out, title="Runs of the Bitgreen Mobility Sandbox")
     results.print(f"report: {path}")
 
@@ -301,14 +306,16 @@ def network_show(
 
 
 def main() -> None:
-    """Run the command line; a fault the user can mend is one line on the error stream and exit code 1 or 2."""
+    """Run the command line; a fault the user can mend is one line on the error stream and exit code 1."""
     use_kernel_cache()
+    signal.signal(signal.SIGTERM, _interrupt)  # a cancelled job ends its runs in order, as Ctrl-C does
     try:
         app()
     except SandboxError as error:
         console.print(f"[bold red]error[/] ({error.code}): ", end="")
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("interrupted")
-        sys.exit(130)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -12,13 +12,14 @@ from rich.console import Console
 
 from sim.compare import compare_runs, render
 from sim.documents import load_scenario
-from sim.errors import OutputError, SandboxError
+from sim.errors import OutputError, SandboxError, ScenarioError
 from sim.report.page import write_report
 from sim.runner.local import RunFailed, run_many
 from sim.runner.order import Order
 
 SERVICES = ("morning-timetable", "morning-sumo", "morning-shuttle")
 WITHOUT = "morning-none"
+OWN = ("controllers", "seeds", "name")
 REPORT = "report.html"
 
 
@@ -40,8 +41,12 @@ def morning(
     SandboxError
         The folder is taken, or a run failed; the message names every run that did.
     """
+    for text in overrides:
+        if text.startswith(OWN):
+            msg = f"{text}: the main job sets its seeds (--seed) and its services itself; allowed is anything else"
+            raise ScenarioError(msg)
     folder = out or Path("runs") / f"morning-s{seed}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
-    if folder.exists():
+    if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
         msg = f"the folder {folder} exists already; nothing is overwritten: name another with --out"
         raise OutputError(msg)
     # the longest runs first, so that no core waits for the last one

@@ -61,9 +61,9 @@ class Sourced(Model, Generic[T]):
         return data if isinstance(data, (Mapping, Sourced)) else {"value": data}
 
 
-SourcedCount = Sourced[Annotated[int, Field(ge=0)]]
+SourcedCount = Sourced[Annotated[int, Field(ge=0, le=1_000_000)]]
 SourcedPositive = Sourced[Annotated[float, Field(gt=0)]]
-SourcedRate = Sourced[Annotated[float, Field(ge=0)]]
+SourcedRate = Sourced[Annotated[float, Field(ge=0, le=1e6)]]
 SourcedShare = Sourced[Share]
 
 
@@ -73,7 +73,7 @@ class Span(Model):
     begin_s: Clock
     end_s: Clock
     drain_s: int = Field(3600, ge=0, le=6 * 3600)
-    step_s: float = Field(1.0, gt=0, le=1)
+    step_s: float = Field(1.0, ge=0.05, le=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -210,7 +210,7 @@ class Background(Model):
 class UniformRequests(Model):
     """Requests spread evenly over time and over the network's edges; needs no sites, so it fits any network."""
 
-    per_h: float = Field(gt=0)
+    per_h: float = Field(gt=0, le=1e6)
     min_distance_m: float = Field(400, ge=0)
 
 
@@ -263,7 +263,7 @@ class ControllerUse(Model):
     """Which registered controller decides, how often, and with which of its own parameters."""
 
     use: Name
-    period_s: float = Field(5, gt=0)
+    period_s: float = Field(5, ge=0.1)
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 

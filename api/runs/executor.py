@@ -18,13 +18,12 @@ from api.runs.store import Store
 from sim.errors import OutputError, SandboxError
 from sim.kpi.record import KpiRecord
 from sim.rundir import KPIS, MANIFEST, read_kpis, read_manifest
-from sim.runner.local import RunFailed, RunProcess
+from sim.runner.local import CRASHED, RunFailed, RunProcess
 from sim.runner.order import Finished, Order
 from sim.scenario import validate
 
 log = logging.getLogger(__name__)
 
-CRASHED = "crashed"
 LOST = RunError("worker_lost", "the service was killed while the run was under way; its partial results were dropped")
 STOPPED = RunError("service_stopped", "the service was stopped before the run had results")
 INTERNAL = RunError("internal", "the service lost the run; its log says why")

@@ -273,7 +273,10 @@ def _cursor(number: int) -> str:
 
 def _number(cursor: str) -> int:
     try:
-        return int(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        number = int(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
+        number = 0
+    if not 0 < number < 2**63:
         msg = "cursor must be one that `next` of a page gave"
-        raise ScenarioError(msg) from None
+        raise ScenarioError(msg)
+    return number

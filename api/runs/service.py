@@ -170,7 +170,7 @@ def _as_text(overrides: Mapping[str, Any]) -> list[str]:
         if "=" in path:
             msg = f"set: the path {path!r} must not hold '='"
             raise ScenarioError(msg)
-    return [f"{path}={json.dumps(value)}" for path, value in overrides.items()]
+    return [f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in overrides.items()]
 
 
 def _check_names(scenario: Scenario) -> None:

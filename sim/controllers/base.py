@@ -104,7 +104,7 @@ class Controller(Protocol):
         """Look at the world once before the first step."""
 
     def step(self, world: World) -> None:
-        """Decide; called every `period_s`."""
+        """Decide; called every `period_s` until every rider, also those still to come, is settled."""
 
     def finish(self, world: World) -> None:
         """Settle what is open after the last step."""

@@ -37,6 +37,7 @@ class WorldBody:
         self._requests = {plan.rider.request_id: self._request(plan) for plan in plans}
         self._open: dict[str, Request] = {}
         self._last_edge: dict[str, int] = {}
+        self._standing: dict[str, Vehicle] = {}
         self.taxis = TaxiExecutor(port, seats, self._requests)
         self.decisions: list[Event] = []
         self.time_s = port.time_s
@@ -72,7 +73,16 @@ class WorldBody:
     def vehicles(self) -> Sequence[Vehicle]:
         """See `World`."""
         on_duty = self._observer.on_duty
-        return [self._vehicle(taxi) for taxi in self.taxis.taxis.values() if taxi.id in on_duty]
+        return [self._seen(taxi) for taxi in self.taxis.taxis.values() if taxi.id in on_duty]
+
+    def _seen(self, taxi: Taxi) -> Vehicle:
+        """Return a vehicle; one that stands without a plan, as most do most of the time, is read from SUMO once."""
+        if taxi.plan or taxi.id not in self._observer.stopped:
+            self._standing.pop(taxi.id, None)
+            return self._vehicle(taxi)
+        if taxi.id not in self._standing:
+            self._standing[taxi.id] = self._vehicle(taxi)
+        return self._standing[taxi.id]
 
     def _vehicle(self, taxi: Taxi) -> Vehicle:
         location = self._location(taxi.id)

@@ -121,7 +121,7 @@ class Loop:
             now = facts.time_s
             events = self._observer.step(facts)
             outcome.steps += 1
-            # counted here: asking SUMO costs a walk over all vehicles, 2 % of a morning
+            # counted here: asking SUMO is a walk over all vehicles, 2 % of a morning
             vehicles += len(facts.departed) - len(facts.arrived)
             outcome.vehicle_seconds += vehicles * scenario.time.step_s
             if controlled:
@@ -152,7 +152,7 @@ class Loop:
     def _control(self, now: float, outcome: Outcome) -> list[Event]:
         scenario, controller = self._resolved.scenario, self._resolved.controller
         use = scenario.controllers.shuttle
-        if controller is None or use is None:
+        if controller is None or use is None or self._observer.unsettled == 0:
             return []
         if _due(now, SAMPLE_S, scenario.time.step_s):
             self._times.sample(now, *self._port.edge_counts(self._resolved.graph.ids))
@@ -168,6 +168,7 @@ class Loop:
 
     def _over(self, now: float, expected: int) -> bool:
         span = self._resolved.scenario.time
+        now += span.step_s
         if now < span.end_s:
             return False
         others = expected - len(self._observer.fleet)
@@ -182,6 +183,11 @@ class Loop:
             events += self._world.take_decisions()
         events += self._observer.close(outcome.end_s)
         self._run.write_events(events)
+        fleet = len(self._observer.fleet)
+        absent = fleet - len(self._observer.on_duty)
+        if absent and outcome.end == "finished":
+            msg = f"{absent} of {fleet} vehicles found no way out of the depot: fleet.count is too large"
+            raise InvariantError(msg)
         if self._observer.unsettled < 0:
             msg = f"{-self._observer.unsettled} riders have more than one outcome"
             raise InvariantError(msg)

@@ -250,7 +250,7 @@ class Observer:
 
     def close(self, now: float) -> list[Event]:
         """Return what the end of the run leaves: sums of the fleet, and everybody who is still on the way."""
-        return [*self._submitted(float("inf")), *self._retired(now), *self._unfinished(now)]
+        return [*self._submitted(now), *self._retired(now), *self._unfinished(now)]
 
     def _retired(self, now: float) -> Iterator[Event]:
         for vehicle in self.fleet.values():
@@ -265,14 +265,19 @@ class Observer:
             )  # fmt: skip
 
     def _unfinished(self, now: float) -> Iterator[Event]:
+        # of an interrupted run: who would have travelled later is no part of it
+        later = {journey.rider.person_id for journey in self._pending}
         for person_id, journey in sorted(self.journeys.items()):
-            if journey.state not in {"arrived", "gone"}:
+            if journey.state not in {"arrived", "gone"} and person_id not in later:
                 yield Unfinished(
                     time_s=now, person_id=person_id, request_id=journey.rider.request_id, state=journey.state
                 )
         for vehicle_id, car in sorted(self._cars.items()):
             state = "driving" if vehicle_id in self._cars_departed else "not_departed"
-            yield CarUnfinished(time_s=now, person_id=car.person_id, vehicle_id=vehicle_id, site=car.site, state=state)
+            if car.depart_s <= now:
+                yield CarUnfinished(
+                    time_s=now, person_id=car.person_id, vehicle_id=vehicle_id, site=car.site, state=state
+                )
 
 
 def submission(rider: Rider, now: float) -> RequestSubmitted:

@@ -154,7 +154,8 @@ def _fleet() -> list[Kpi]:
         kpi("rides_per_vehicle_revenue_hour", "1/h", "higher", "NTD", "Rides per revenue hour",
             definition="served requests that rode / vehicles' hours from first boarding to last alighting"),
         kpi("dwell_s", "s", "lower", "SUMO", "Dwell",
-            definition="from halting to the last boarding or alighting of each stop that had any"),
+            definition="standing time of each stop where riders boarded or alighted, with what a bus waits for its "
+            "timetable; where the last rider leaves an idle vehicle, to that moment"),
         kpi("plans_replanned", "plans", "neither", "own", "Plans re-timed",
             definition="plans that were checked against new travel times, summed over the updates"),
         kpi("infeasible_after_update", "riders", "lower", "own", "Limits broken by updates",
@@ -175,7 +176,9 @@ def _cost() -> list[Kpi]:
                        " requests_served"),
         kpi("cost_per_vehicle_hour_krw", "KRW/h", "own", "Cost per vehicle-hour",
             definition="the same cost / vehicle_hours"),
-        kpi("energy_kwh", "kWh", "SUMO", "Energy", definition="consumed − regenerated, at the battery"),
+        kpi("energy_kwh", "kWh", "SUMO", "Energy",
+            definition="consumed − regenerated, at the battery; SUMO draws no auxiliary load from a vehicle that "
+            "stands off the road"),
         kpi("energy_kwh_per_100km", "kWh/100 km", "SUMO", "Energy per 100 km",
             definition="100 × energy_kwh / vkm_total"),
         kpi("co2e_kg", "kg", "ISO 14083", "CO2e",

@@ -41,11 +41,12 @@ class Measurement:
 
     Add events in the order of the log or of time; those of one time step in any order. Feed them as the log
     holds them (rounded to the millisecond, as `RunDir.seal_events` returns them) where equal runs must give
-    equal bytes.
+    equal bytes. `until_s` is where an interrupted run ended: nobody waited longer.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, *, until_s: float | None = None) -> None:
         self.scenario = scenario
+        self._horizon_s = scenario.time.horizon_s if until_s is None else min(until_s, scenario.time.horizon_s)
         self._now_s = float(scenario.time.begin_s)
         self._step_s = self._now_s
         self._step: list[ev.Event] = []
@@ -131,7 +132,7 @@ class Measurement:
         for scope in (ALL, *sorted({scope for one in journeys for scope in one.request.scopes})):
             members = [one for one in journeys if scope in (ALL, *one.request.scopes)]
             yield from rider_records(
-                members, scope=scope, horizon_s=span.horizon_s, tolerance_s=span.step_s, final=final
+                members, scope=scope, horizon_s=self._horizon_s, tolerance_s=span.step_s, final=final
             )
 
     def _run_records(self) -> Iterator[KpiRecord]:
@@ -300,7 +301,8 @@ def measure_run(
     """
     manifest = read_manifest(run) if manifest is None else manifest
     scenario = validate(manifest["scenario"], place=f"the scenario in {run / MANIFEST}")
-    measurement = Measurement(scenario)
+    interrupted = manifest["status"] == "interrupted"
+    measurement = Measurement(scenario, until_s=manifest["end_s"] if interrupted else None)
     for event in read_events(run) if events is None else events:
         measurement.add(event)
     found = measurement.violations(final=True)

@@ -122,7 +122,12 @@ def run_one(order: Order, report: Callable[[Mapping[str, Any]], None] = lambda _
         return process.wait(report)
     except KeyboardInterrupt:
         process.terminate()
-        return process.wait(report)
+        try:
+            return process.wait(report)
+        except RunFailed as failure:
+            if failure.code == CRASHED:  # it had not begun, so that there is nothing to publish
+                raise KeyboardInterrupt from None
+            raise
 
 
 def run_many(
@@ -139,6 +144,8 @@ def run_many(
         if stopping.is_set():
             return RunFailed("cancelled", "not started")
         process = running[order.run_id] = RunProcess(order)
+        if stopping.is_set():
+            process.stop()
         try:
             return process.wait(lambda progress: report(order.run_id, progress))
         except RunFailed as failure:

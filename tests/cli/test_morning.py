@@ -24,7 +24,13 @@ def test_the_main_job_leaves_runs_a_table_and_a_report(bitgreen: Bitgreen) -> No
 
 def test_the_main_job_overwrites_nothing_and_names_a_run_that_fails(bitgreen: Bitgreen) -> None:
     (bitgreen.folder / "job").mkdir()
+    (bitgreen.folder / "job" / "mine").touch()
     assert "exists already" in bitgreen.refusal("morning", "--out", "job")
     message = bitgreen.refusal("morning", "--out", "other", "--set", "fleet.depot=nowhere")
     assert "4 of 4 runs failed" in message
     assert "nowhere" in message
+
+
+def test_the_main_job_keeps_its_services_and_seeds(bitgreen: Bitgreen) -> None:
+    for text in ("controllers.shuttle.use=sumo", "seeds.demand=7", "name=other"):
+        assert text in bitgreen.refusal("morning", "--out", "job", "--set", text)

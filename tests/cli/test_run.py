@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sim.kpi.measure import flat, measure_run
-from sim.rundir import read_manifest
+from sim.rundir import read_events, read_manifest
 from tests.cli.conftest import Bitgreen
 
 LONG = ("run", "morning-sumo", "--set", "demand.background.scale=0.1", "--out", "long")
@@ -85,8 +85,26 @@ def test_ctrl_c_leaves_a_valid_marked_partial_run(bitgreen: Bitgreen) -> None:
     assert process.returncode == 130
     manifest = read_manifest(bitgreen.folder / "long")
     assert manifest["status"] == "interrupted"
+    events = read_events(bitgreen.folder / "long")
+    assert max(one.time_s for one in events) <= manifest["end_s"]
     kpis = flat(measure_run(bitgreen.folder / "long"))
+    assert kpis["requests"] < 300
+    assert kpis.get("wait_s.max", 0) <= manifest["end_s"]
     assert kpis["requests"] == sum(kpis[f"requests_{end}"] for end in ("served", "rejected", "cancelled", "unfinished"))
+
+
+def test_ctrl_c_before_the_run_began_leaves_nothing(bitgreen: Bitgreen) -> None:
+    process = bitgreen.start(*LONG)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode in {130, -signal.SIGINT}, stderr
+    assert "crashed" not in stderr
+    assert not (bitgreen.folder / "long").exists()
+
+
+def test_a_fleet_too_large_for_its_depot_is_said(bitgreen: Bitgreen) -> None:
+    assert "found no way out of the depot" in bitgreen.refusal("run", "smoke", "--set", "fleet.count=300")
 
 
 def _children(pid: int) -> list[int]:

@@ -11,7 +11,16 @@ from pydantic import Field
 
 from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, RiderPlan
 from sim.controllers.fleet import waiting_fleet
-from sim.controllers.shuttle.insertion import CAPACITY, OTHERS, REACH, RIDE, Attempt, best_insertion, insert
+from sim.controllers.shuttle.insertion import (
+    CAPACITY,
+    OTHERS,
+    REACH,
+    RIDE,
+    Attempt,
+    best_insertion,
+    compile_kernels,
+    insert,
+)
 from sim.controllers.shuttle.plan import (
     Fleet,
     Matrix,
@@ -130,6 +139,7 @@ class Insertion:
                 f"'insertion' may miss a rider who boards and alights between two steps; found {use.period_s}"
             )
             raise ScenarioError(msg)
+        compile_kernels()  # loaded from the cache here, before the simulated time begins to count
         self._standing, self._limits = fleet, inputs.scenario.requests
         riders = tuple(RiderPlan(rider, rider.earliest_s, (RideLeg("taxi"),)) for rider in inputs.riders)
         return Preparation(vehicles=waiting_fleet(inputs), riders=riders, taxi="world")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sim.controllers.base import Parameters
 from sim.controllers.timetable.driving import Driving
@@ -26,6 +27,16 @@ class Section(Parameters):
     set_down: bool = Field(
         default=False, description="nobody boards here, so buses go on without waiting for the timetable"
     )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.stops) == bool(self.line):
+            msg = "a section has either `line` or `stops`"
+            raise ValueError(msg)
+        if self.stops and (self.first or self.last):
+            msg = "`first` and `last` belong to a section with `line`"
+            raise ValueError(msg)
+        return self
 
 
 class PatternPlan(Parameters):
