@@ -29,7 +29,7 @@ ONE_SEED = "one seed: differences are not yet significant"
 # What riders get before what it costs; the service rate first, so that nobody wins by dropping the hard ones.
 HEADLINE = (
     "service_rate", "on_time_rate", "on_time_rate@cars", "requests", "requests_served", "requests_rejected",
-    "requests_unfinished", "requests_walked", "wait_s", "wait_s.p95", "share_wait_below_600s",
+    "requests_unfinished", "requests_walked", "within_limits_rate", "wait_s", "wait_s.p95", "share_wait_below_600s",
     "access_walk_s", "ride_s", "ride_s.p95", "egress_walk_s", "total_travel_s", "total_travel_s.p95",
     "detour_rel", "promise_kept_rate", "fleet_size", "vehicle_hours", "vkm_total", "empty_ratio",
     "pax_km_per_vkm",

@@ -66,6 +66,9 @@ def _riders() -> list[Kpi]:
             definition="served requests whose rider never boarded a vehicle (part of requests_served)"),
         kpi("rejection_rate", "share", "neither", "MATSim", "Rejection rate",
             definition="requests_rejected / requests"),
+        kpi("within_limits_rate", "share", "higher", "own", "Served within limits",
+            definition="share of all requests whose rider was served with wait_s and ride_s within the scenario's "
+            "`requests`: max_wait_s, max_ride_s and max_detour_alpha × direct drive + max_detour_beta_s"),
         kpi("share_wait_below_600s", "share", "higher", "MATSim", "Waits below 10 min",
             definition="share of all requests whose rider was served with wait_s < 600"),
         kpi("promise_kept_rate", "share", "higher", "own", "Promises kept",

@@ -132,7 +132,12 @@ class Measurement:
         for scope in (ALL, *sorted({scope for one in journeys for scope in one.request.scopes})):
             members = [one for one in journeys if scope in (ALL, *one.request.scopes)]
             yield from rider_records(
-                members, scope=scope, horizon_s=self._horizon_s, tolerance_s=span.step_s, final=final
+                members,
+                scope=scope,
+                limits=self.scenario.requests,
+                horizon_s=self._horizon_s,
+                tolerance_s=span.step_s,
+                final=final,
             )
 
     def _run_records(self) -> Iterator[KpiRecord]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sim.events import DroppedOff, PickedUp, Promised, RequestSubmitted
 from sim.kpi.record import KpiRecord, distribution, ratio, total
+from sim.scenario import RequestLimits
 
 CANCELLED_BY_RIDER = "cancelled_by_rider"
 _SLACK_S = 1e-6
@@ -88,6 +89,14 @@ class Journey:
         start_s = self.request.shift_start_s
         return start_s is not None and self.arrived_s is not None and self.arrived_s <= start_s
 
+    def within(self, limits: RequestLimits) -> bool:
+        """Whether the rider was served with the wait and the ride that riders accept."""
+        if not self.served:
+            return False
+        times, direct_s = self.times(), self.request.direct_ride_s
+        longest_s = min(limits.max_ride_s, limits.max_detour_alpha * direct_s + limits.max_detour_beta_s)
+        return times.wait_s <= limits.max_wait_s and times.ride_s <= longest_s
+
     def kept(self, promised: Promised, *, tolerance_s: float) -> bool:
         """Whether the rider was picked up and dropped off no later than promised."""
         return (
@@ -127,13 +136,13 @@ class Journey:
 
 
 def rider_records(
-    journeys: Sequence[Journey], *, scope: str, horizon_s: float, tolerance_s: float, final: bool
+    journeys: Sequence[Journey], *, scope: str, limits: RequestLimits, horizon_s: float, tolerance_s: float, final: bool
 ) -> Iterator[KpiRecord]:
     """Yield the riders' KPIs of one scope, whose journeys these are."""
     settled = [journey for journey in journeys if journey.outcome(final=final) is not None]
     served = [journey for journey in settled if journey.served]
     yield from _counts(journeys, settled, scope=scope, final=final)
-    yield from _rates(settled, scope=scope, tolerance_s=tolerance_s)
+    yield from _rates(settled, scope=scope, limits=limits, tolerance_s=tolerance_s)
     yield from _times(served, scope=scope)
     waits_s = [journey.wait_s(horizon_s=horizon_s) for journey in settled]
     yield from distribution("wait_s", waits_s, scope=scope)
@@ -153,11 +162,12 @@ def _counts(journeys: Sequence[Journey], settled: Sequence[Journey], *, scope: s
         yield from ratio(code, found.count(outcome), len(found), n=len(found), scope=scope)
 
 
-def _rates(settled: Sequence[Journey], *, scope: str, tolerance_s: float) -> Iterator[KpiRecord]:
+def _rates(settled: Sequence[Journey], *, scope: str, limits: RequestLimits, tolerance_s: float) -> Iterator[KpiRecord]:
     workers = [journey for journey in settled if journey.request.shift_start_s is not None]
     promised = [(one, one.promised) for one in settled if one.promised is not None]
     tests = {
         "on_time_rate": [journey.in_time() for journey in workers],
+        "within_limits_rate": [journey.within(limits) for journey in settled],
         "share_wait_below_600s": [journey.served and journey.times().wait_s < 600 for journey in settled],
         "promise_kept_rate": [one.kept(promise, tolerance_s=tolerance_s) for one, promise in promised],
     }

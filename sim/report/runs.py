@@ -52,7 +52,8 @@ class ServiceRun:
     @property
     def horizon_s(self) -> float:
         """End of the drain: until then whoever is not served waits."""
-        return float(self.scenario.time.horizon_s)
+        horizon_s = float(self.scenario.time.horizon_s)
+        return horizon_s if self.finished else min(horizon_s, self.manifest["end_s"])
 
     @cached_property
     def journeys(self) -> list[Journey]:

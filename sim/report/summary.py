@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sim.compare import Comparison, Row, table
 from sim.kpi.catalogue import CATALOGUE
 from sim.report.numbers import scale_of
-from sim.report.runs import ServiceRun, same_people
-from sim.report.tables import SCOPE_TITLES, best_places, title_of, whole_runs
+from sim.report.runs import FINISHED, ServiceRun, same_people
+from sim.report.tables import SCOPE_TITLES, best_places, judged_runs, title_of
 
 _PARTS = ("station_corridor", "housing", "villages", "inside_complex")
 _PART_CODES = ("service_rate", "on_time_rate", "wait_s")
@@ -81,17 +81,22 @@ def _same_riders(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
 
 def _wins(runs: Sequence[ServiceRun], comparison: Comparison, rows: Mapping[str, Row]) -> Iterator[Remark]:
     """Say of each service where it alone is best, however poor it is elsewhere."""
-    whole = whole_runs(comparison)
     scoped = {scope: table(comparison, keys=[f"{code}@{scope}" for code in _PART_CODES]) for scope in _PARTS}
-    judged = sum(bool(best_places(row, whole)) for row in rows.values())
-    for place in sorted(whole):
-        ahead = [title_of(row) for row in rows.values() if best_places(row, whole) == {place}]
+
+    def best(row: Row) -> set[int]:
+        return best_places(row, judged_runs(comparison, row))
+
+    judged = sum(bool(best(row)) for row in rows.values())
+    for place, run in enumerate(comparison.runs):
+        if run.manifest["status"] != FINISHED:
+            continue
+        ahead = [title_of(row) for row in rows.values() if best(row) == {place}]
         text = f"Alone in front in {len(ahead)} of the {judged} KPIs that tell the services apart"
         text += f": {_list([_lowered(title) for title in ahead])}." if ahead else "."
         parts = [
             f"{SCOPE_TITLES[scope].lower()} ({', '.join(_lowered(CATALOGUE[row.code].title) for row in won)})"
             for scope, scope_rows in scoped.items()
-            if (won := [row for row in scope_rows if best_places(row, whole) == {place}])
+            if (won := [row for row in scope_rows if best(row) == {place}])
         ]
         text += f" By part of the riders: {_list(parts) if parts else 'nowhere'}."
         yield Remark(f"Where {runs[place].label} wins", text)

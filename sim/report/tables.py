@@ -20,6 +20,8 @@ SCOPE_TITLES = {
     "inside_complex": "Inside the complex",
     "cars": "Commuters by car",
 }
+OF_SERVED = {code for code, kpi in CATALOGUE.items() if kpi.section == "Riders' time"} - {"wait_s"}
+SERVED_TOLERANCE = 0.05
 _SCOPE_CODES = ("service_rate", "on_time_rate", "wait_s", "total_travel_s")
 _STATS = {
     "p50": "median",
@@ -71,7 +73,7 @@ def kpi_sections(comparison: Comparison) -> list[Section]:
     titles = dict.fromkeys(kpi.section for kpi in CATALOGUE.values())
     by_section: dict[str, list[Line]] = {title: [] for title in titles}
     for row in table(comparison):
-        by_section[CATALOGUE[row.code].section].append(_line(row, whole_runs(comparison)))
+        by_section[CATALOGUE[row.code].section].append(_line(row, judged_runs(comparison, row)))
     return [Section(title, tuple(lines)) for title, lines in by_section.items() if lines]
 
 
@@ -84,15 +86,15 @@ def scope_sections(comparison: Comparison) -> list[Section]:
         rows = table(comparison, keys=[f"{code}@{scope}" for code in _SCOPE_CODES])
         riders = max((n for row in rows for n in row.n if n is not None), default=0)
         if rows:
-            lines = tuple(_line(row, whole_runs(comparison), scoped=True) for row in rows)
+            lines = tuple(_line(row, judged_runs(comparison, row), scoped=True) for row in rows)
             sections.append(Section(f"{SCOPE_TITLES[scope]} ({riders} riders)", lines))
     return sections
 
 
-def _line(row: Row, whole: Collection[int], *, scoped: bool = False) -> Line:
+def _line(row: Row, judged: Collection[int], *, scoped: bool = False) -> Line:
     """Write one row, all its values on one scale; under a heading of its scope the title leaves that out."""
     scale = scale_of(row.unit, [cell.value for cell in row.cells])
-    best = best_places(row, whole)
+    best = best_places(row, judged)
     cells = tuple(
         Cell(
             value=scale.number(cell.value),
@@ -106,9 +108,19 @@ def _line(row: Row, whole: Collection[int], *, scoped: bool = False) -> Line:
     return Line(row.key, title, scale.unit, CATALOGUE[row.code].definition, cells)
 
 
-def whole_runs(comparison: Comparison) -> set[int]:
-    """Return which runs came to their end: only these can be best."""
-    return {place for place, run in enumerate(comparison.runs) if run.manifest["status"] == FINISHED}
+def judged_runs(comparison: Comparison, row: Row) -> set[int]:
+    """Return which runs can be best in a KPI: those that came to their end.
+
+    Times that rest on the served alone are judged among the services that serve about as many as the best does:
+    whoever drops the long rides has short ones.
+    """
+    whole = {place for place, run in enumerate(comparison.runs) if run.manifest["status"] == FINISHED}
+    if row.code not in OF_SERVED:
+        return whole
+    key = "service_rate" if row.scope == ALL else f"service_rate@{row.scope}"
+    rates = {place: run.records[key].value for place, run in enumerate(comparison.runs) if key in run.records}
+    best = max((rates[place] for place in whole & rates.keys()), default=0.0)
+    return {place for place in whole if rates.get(place, 0.0) >= best - SERVED_TOLERANCE}
 
 
 def best_places(row: Row, whole: Collection[int]) -> set[int]:

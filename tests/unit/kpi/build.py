@@ -156,6 +156,7 @@ def publish(
     log = list(log)
     manifest = {
         "status": "finished",
+        "end_s": log[-1].time_s if log else 0.0,
         "scenario": scenario(**(document or {})).model_dump(mode="json"),
         "fingerprint": ev.fingerprint(log),
         "versions": {"sumo": "1.28.0"},

@@ -52,7 +52,7 @@ def test_pooled_shuttle_riders_by_hand() -> None:
     expected = {
         "requests": 4, "requests_served": 2, "requests_rejected": 1, "requests_cancelled": 0,
         "requests_unfinished": 1, "requests_walked": 0, "service_rate": 0.5, "rejection_rate": 0.25,
-        "share_wait_below_600s": 0.5,
+        "share_wait_below_600s": 0.5, "within_limits_rate": 0.5,
         "on_time_rate": 1 / 3, "on_time_rate@cars": 0.5, "on_time_rate@housing": 0.5,
         "on_time_rate@villages": 0,
         # a waits 100 s, b 150 s, c from 390 s and d from 1000 s to the end of the drain at 5400 s
