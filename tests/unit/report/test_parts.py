@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from sim.report.numbers import scale_of
 from sim.report.provenance import figures
 from sim.report.roads import EdgeLine, one_per_road, read_edges
 from sim.report.runs import labels_of, load_runs, same_people
-from sim.report.tables import best_places
+from sim.report.tables import best_places, compare_all, judged_runs
 from sim.rundir import read_kpis
 
 
@@ -123,3 +124,13 @@ def test_figures_of_the_scenario_keep_path_status_and_source() -> None:
         ("demand.count", "3,000", "assumed", "taken"),
         ("demand.shifts[0]", "sites ggm, start_s 08:00", "likely", "press"),
     ]
+
+
+def test_times_of_the_served_are_not_won_by_dropping_riders(four_runs: list[Path]) -> None:
+    comparison = compare_all(four_runs[:2], reference=None)
+    poor, rich = comparison.runs
+    rate = dataclasses.replace(poor.records["service_rate"], value=rich.records["service_rate"].value - 0.2)
+    poor = dataclasses.replace(poor, records={**poor.records, "service_rate": rate})
+    lopsided = dataclasses.replace(comparison, runs=(poor, rich))
+    assert judged_runs(lopsided, row("ride_s", "s", "lower", 10, 20)) == {1}
+    assert judged_runs(lopsided, row("wait_s", "s", "lower", 10, 20)) == {0, 1}
