@@ -262,7 +262,7 @@ def _cell(value: float | None, reference: float | None, better: Better) -> Cell:
     if value is None or reference is None:
         return Cell(value, None, None, "neither")
     difference = value - reference
-    relative = difference / abs(reference) if reference else None
+    relative = difference / reference if reference > 0 else None  # a share of a negative figure says nothing
     verdict: Verdict = "neither"
     if difference == 0:
         verdict = "same"
