@@ -62,7 +62,7 @@ class RunDir:
 
     def __init__(self, final: Path) -> None:
         self.final = final.resolve()
-        self.work = self.final.parent / f".{self.final.name}.partial"
+        self.work = _work(self.final)
         if self.final.exists():
             msg = f"the run directory {final} exists already; nothing is overwritten: name another"
             raise OutputError(msg)
@@ -77,7 +77,7 @@ class RunDir:
 
     def _take_lock(self, final: Path) -> IO[str]:
         """Hold a lock that the operating system frees when this process ends, however it ends."""
-        lock = (self.final.parent / f".{self.final.name}.lock").open("w")
+        lock = _lock(self.final).open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -150,6 +150,12 @@ class RunDir:
         self._lock.close()
 
 
+def clear_remains(final: Path) -> None:
+    """Remove what a killed process has left of a run that was to stand at `final`."""
+    shutil.rmtree(_work(final), ignore_errors=True)
+    _lock(final).unlink(missing_ok=True)
+
+
 def read_manifest(run: Path) -> dict[str, Any]:
     """Return a published run's manifest.
 
@@ -182,6 +188,14 @@ def read_events(run: Path) -> list[Event]:
     read_manifest(run)
     table = pq.read_table(run / EVENTS, columns=["data"])
     return [from_row(json.loads(text)) for text in table.column("data").to_pylist()]
+
+
+def _work(final: Path) -> Path:
+    return final.with_name(f".{final.name}.partial")
+
+
+def _lock(final: Path) -> Path:
+    return final.with_name(f".{final.name}.lock")
 
 
 def _load(run: Path, name: str) -> Any:  # noqa: ANN401 (JSON)

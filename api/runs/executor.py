@@ -7,7 +7,6 @@ of this one in between.
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from api.runs.model import Results, Run, RunError, RunStatus
 from api.runs.store import Store
 from sim.errors import OutputError, SandboxError
 from sim.kpi.record import KpiRecord
-from sim.rundir import KPIS, MANIFEST, read_kpis, read_manifest
+from sim.rundir import KPIS, MANIFEST, clear_remains, read_kpis, read_manifest
 from sim.runner.local import CRASHED, RunFailed, RunProcess
 from sim.runner.order import Finished, Order
 from sim.scenario import validate
@@ -153,7 +152,7 @@ class Executor:
             self._store.finish(run, results)
             log.info("run %s", results.status, extra={"run_id": run.run_id})
         else:
-            clear(final)
+            clear_remains(final)
             status = RunStatus.INTERRUPTED if fault is STOPPED else RunStatus.FAILED
             self._store.fail(run, fault, status=status)
             log.warning("run %s: %s: %s", status, fault.code, fault.detail, extra={"run_id": run.run_id})
@@ -169,12 +168,6 @@ def fence(final: Path) -> None:
         final.touch(exist_ok=False)
     except FileExistsError:
         log.debug("%s is there already", final)
-
-
-def clear(final: Path) -> None:
-    """Remove what a killed process has left of a run that was to stand at `final`, named as in `sim.rundir`."""
-    shutil.rmtree(final.with_name(f".{final.name}.partial"), ignore_errors=True)
-    final.with_name(f".{final.name}.lock").unlink(missing_ok=True)
 
 
 def read_results(final: Path) -> Results:

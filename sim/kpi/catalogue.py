@@ -23,8 +23,8 @@ SCOPES = (ALL, "station_corridor", "housing", "villages", "inside_complex", CARS
 class Kpi:
     """One entry of the catalogue.
 
-    `scoped` KPIs are also given for parts of the riders; `repeatable` ones are the same to the last bit in
-    every repetition of a run, the others depend on the machine's clock.
+    `scoped` KPIs are also given for parts of the riders. All but `dispatch_ms` are the same to the last bit in every
+    repetition of a run.
     """
 
     code: str
@@ -36,7 +36,6 @@ class Kpi:
     definition: str
     distribution: bool = False
     scoped: bool = False
-    repeatable: bool = True
 
 
 def _riders() -> list[Kpi]:
@@ -212,7 +211,7 @@ def _others() -> list[Kpi]:
             definition="vehicles that SUMO moved because they stood too long"),
         kpi("collisions", "collisions", "lower", "Collisions", definition="collisions that SUMO registered"),
         Kpi(code="dispatch_ms", section="Machine", unit="ms", better="lower", source="own", title="Dispatch",
-            definition="wall time of each call of the controller", distribution=True, repeatable=False),
+            definition="wall time of each call of the controller", distribution=True),
     ]  # fmt: skip
 
 

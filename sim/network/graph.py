@@ -154,16 +154,6 @@ class EdgeGraph:
             path.append(previous)
         return [self.ids[position] for position in reversed(path)]
 
-    def nearest_edge(self, x: float, y: float, vclass: str = "passenger") -> tuple[str, float, float]:
-        """Return the nearest edge a class may use, the offset along it and the distance from it, metres."""
-        candidates = np.flatnonzero(self._of_class(self.permits, vclass))
-        if not candidates.size:
-            msg = f"no edge permits {vclass}"
-            raise NetworkError(msg)
-        found = [(*_project(self.shapes[position], x, y), position) for position in candidates]
-        distance, share, position = min(found)
-        return self.ids[position], share * float(self.length_m[position]), distance
-
     def reachable(self, vclass: str = "passenger") -> BoolArray:
         """Return which edges a class may use and can reach from one another: the largest such set."""
         turns = self._turn_costs(self.time_s, vclass)
@@ -239,15 +229,3 @@ def _junction_means(size: int, turns: Mapping[tuple[int, int], _Turn]) -> tuple[
             sums[:, start] += (1.0, turn.metres, turn.seconds)
     counts = np.maximum(sums[0], 1.0)
     return sums[1] / counts, sums[2] / counts
-
-
-def _project(shape: FloatArray, x: float, y: float) -> tuple[float, float]:
-    """Return the distance of a point from a polyline and how far along it the foot lies, as a share."""
-    start, leg = shape[:-1], np.diff(shape, axis=0)
-    squares = np.maximum((leg**2).sum(axis=1), 1e-12)
-    share = np.clip(((np.array([x, y]) - start) * leg).sum(axis=1) / squares, 0.0, 1.0)
-    gaps = np.hypot(*(start + share[:, np.newaxis] * leg - (x, y)).T)
-    lengths = np.sqrt(squares)
-    nearest = int(gaps.argmin())
-    along = lengths[:nearest].sum() + share[nearest] * lengths[nearest]
-    return float(gaps[nearest]), float(along / lengths.sum())

@@ -11,7 +11,8 @@ from typing import Any
 
 from sim import events as ev
 from sim.errors import SandboxError
-from sim.kpi.riders import Journey, Outcome
+from sim.kpi.measure import Measurement
+from sim.kpi.riders import Journey
 from sim.rundir import read_events, read_manifest
 from sim.scenario import Scenario, validate
 
@@ -58,7 +59,10 @@ class ServiceRun:
     @cached_property
     def journeys(self) -> list[Journey]:
         """The riders' journeys, ordered by request id."""
-        return collect_journeys(self.events)
+        measurement = Measurement(self.scenario)
+        for one in self.events:
+            measurement.add(one)
+        return measurement.journeys()
 
 
 def load_runs(paths: Sequence[Path]) -> list[ServiceRun]:
@@ -124,27 +128,3 @@ def same_people(runs: Sequence[ServiceRun]) -> bool:
         for run in runs
     ]
     return all(one == wishes[0] for one in wishes)
-
-
-def collect_journeys(events: Iterable[ev.Event]) -> list[Journey]:
-    """Gather each rider's events into a ledger; events of one moment count in the order of the log."""
-    journeys: dict[str, Journey] = {}
-    current: dict[str, Journey] = {}
-    for one in sorted(events, key=lambda event: (event.time_s, not isinstance(event, ev.RequestSubmitted))):
-        match one:
-            case ev.RequestSubmitted():
-                journeys[one.request_id] = current[one.person_id] = Journey(one)
-            case ev.PersonDeparted() if one.person_id in current:
-                current[one.person_id].departed_s = one.time_s
-            case ev.WalkEnded() if one.person_id in current:
-                current[one.person_id].walks_ended_s.append(one.time_s)
-            case ev.PickedUp():
-                journeys[one.request_id].pickups.append(one)
-            case ev.DroppedOff():
-                journeys[one.request_id].dropoffs.append(one)
-            case ev.Arrived():
-                journeys[one.request_id].arrived_s = one.time_s
-                journeys[one.request_id].outcomes.append(Outcome.SERVED)
-            case _:
-                pass
-    return [journeys[key] for key in sorted(journeys)]

@@ -87,15 +87,6 @@ def test_all_pairs_of_250_edges_are_quick() -> None:
     assert min(walls) < 0.05
 
 
-def test_nearest_edge_gives_offset_and_distance_and_minds_permissions() -> None:
-    graph = toy(7, 10)
-    edge, offset, distance = graph.nearest_edge(25.0, 32.0)
-    assert edge == "e003"
-    assert distance == pytest.approx(2.0)
-    assert offset == pytest.approx(0.25 * graph.length_m[3])
-    assert graph.nearest_edge(25.0, 32.0, "bus")[0] == "e004"
-
-
 def test_reachable_is_the_largest_set_that_is_strongly_connected() -> None:
     graph = toy(8, 40, turns_each=2)
     turns: nx.DiGraph[int] = nx.DiGraph()
