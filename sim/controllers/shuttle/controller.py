@@ -115,6 +115,7 @@ class Insertion:
         self._shuttles: dict[str, _Shuttle] = {}
         self._causes: dict[str, str] = {}
         self._retry_at_s: dict[str, float] = {}
+        self._boarded: set[int] = set()
         self._refreshed_s = np.nan
         self._last_step_s = np.nan
         self._matrix: Matrix
@@ -235,24 +236,27 @@ class Insertion:
         return now_s
 
     def _drop_finished(self, shuttle: _Shuttle, vehicle: Vehicle) -> None:
-        boarded_s = self._table.columns.boarded_s
+        """Note who is on board since the last step, and keep the stops of the plan that are still ahead."""
+        if not shuttle.plan and not vehicle.on_board:
+            return
+        on_board = set()
         for request_id in vehicle.on_board:
             row = self._rows.get(request_id, -1)
             if row < 0 or 2 * row + 1 not in shuttle.plan:
                 msg = f"{vehicle.id} carries {request_id}, whom 'insertion' never planned for it"
                 raise ControllerError(msg)
-            if np.isnan(boarded_s[row]):
-                boarded_s[row] = self._last_step_s  # no later, lest a ride be taken as shorter than it is
-        on_board = {self._rows[request_id] for request_id in vehicle.on_board}
+            if row not in self._boarded:
+                self._boarded.add(row)
+                # no later, lest a ride be taken as shorter than it is
+                self._table.columns.boarded_s[row] = self._last_step_s
+            on_board.add(row)
         ahead = []
         for stop in shuttle.plan:
             row, alighting = divmod(stop, 2)
-            boarded = not np.isnan(boarded_s[row])
-            finished = boarded and not (alighting and row in on_board)
-            if finished:
-                shuttle.last_stop = stop
-            else:
+            if row not in self._boarded or (alighting and row in on_board):
                 ahead.append(stop)
+            else:
+                shuttle.last_stop = stop
         shuttle.plan = ahead
 
     def _try(self, request: Request, vehicles: Sequence[Vehicle], fleet: Fleet, schedule: Schedule) -> Attempt | str:
