@@ -26,7 +26,8 @@ class TravelTimes:
     """Travel times between all edges, as they are at `refreshed_s`.
 
     `edge_s[e]` is the time along edge e, `leg_s[a, b]` from the end of a to the start of b (0 when b follows a,
-    going round when a is b, inf when there is no way); `length_m` and `leg_m` are the same in metres.
+    going round when a is b, inf when there is no way); `length_m` and `leg_m` are the same in metres. Of `leg_s`
+    the ways to edges where nobody waits or wants to go may be up to ten minutes older.
     """
 
     refreshed_s: float

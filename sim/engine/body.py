@@ -60,6 +60,12 @@ class WorldBody:
         """See `World`."""
         return self._times.travel_times
 
+    def places(self) -> set[int]:
+        """Return the edges where riders wait or want to go."""
+        planned = [self.taxis.place(stop).edge for taxi in self.taxis.taxis.values() for stop in taxi.plan]
+        waiting = [place.edge for one in self._open.values() for place in (one.origin, one.destination)]
+        return {*planned, *waiting}
+
     def look(self, time_s: float) -> None:
         """Take note of the reservations that SUMO has made since the last look."""
         self.time_s = time_s

@@ -156,6 +156,7 @@ class Loop:
             return []
         if _due(now, SAMPLE_S, scenario.time.step_s):
             self._times.sample(now, *self._port.edge_counts(self._resolved.graph.ids))
+            self._times.refresh(now, self._world.places())
         if _due(now, use.period_s, scenario.time.step_s):
             began, cpu = time.perf_counter(), time.process_time()
             self._world.look(now)

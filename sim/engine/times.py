@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from sim.network.graph import EdgeGraph
 from sim.world import Floats, TravelTimes
 
 SAMPLE_S = 10.0
-REFRESH_S = 60.0
+REFRESH_S = 60.0  # of the ways to where somebody waits or wants to go
+REFRESH_ALL_S = 600.0  # of all ways: they cost ten times as much on 700 edges
 MEMORY_S = 600.0  # measurements lose weight with this time constant
 PRIOR_VEHICLES = 2.0  # the prior weighs as much as this many vehicles passing
 PRIOR_FACTOR = 1.15  # free flow by the speed limit is never reached: signals, acceleration, driver imperfection
@@ -29,29 +32,39 @@ class EdgeTimes:
         self._seconds = np.zeros(len(graph.ids))
         self._metres = np.zeros(len(graph.ids))
         self._leg_m = graph.matrix(graph.travel_m, vclass)
-        self._sampled_s = time_s
-        self.travel_times = self._refresh(time_s)
+        self._sampled_s = self._refreshed_all_s = time_s
+        edge_s = self._edge_s()
+        self.travel_times = self._travel_times(time_s, edge_s, graph.matrix(edge_s, vclass))
 
     def sample(self, time_s: float, counts: list[int], speeds_mps: list[float]) -> None:
-        """Take the vehicles and mean speeds of all edges in the last step; refresh when it is time."""
+        """Take the vehicles and mean speeds of all edges in the last step."""
         elapsed = time_s - self._sampled_s
         self._sampled_s = time_s
         fade = np.exp(-elapsed / MEMORY_S)
         count = np.asarray(counts, dtype=np.float64)
         self._seconds = self._seconds * fade + count * elapsed
         self._metres = self._metres * fade + count * np.asarray(speeds_mps) * elapsed
-        if time_s - self.travel_times.refreshed_s >= REFRESH_S:
-            self.travel_times = self._refresh(time_s)
 
-    def _refresh(self, time_s: float) -> TravelTimes:
+    def refresh(self, time_s: float, places: Collection[int]) -> None:
+        """Bring the travel times up to date when it is time: those to the edges `places` more often than all."""
+        if time_s - self.travel_times.refreshed_s < REFRESH_S:
+            return
+        edge_s = self._edge_s()
+        if time_s - self._refreshed_all_s >= REFRESH_ALL_S:
+            self._refreshed_all_s = time_s
+            leg_s = self._graph.matrix(edge_s, self._vclass)
+        else:
+            leg_s = self.travel_times.leg_s.copy()
+            if places:
+                targets = np.array(sorted(places), dtype=np.int64)
+                leg_s[:, targets] = self._graph.matrix(edge_s, self._vclass, targets=targets)
+        self.travel_times = self._travel_times(time_s, edge_s, leg_s)
+
+    def _edge_s(self) -> Floats:
         length = self._graph.length_m
-        weight = PRIOR_VEHICLES * length
-        pace = (self._seconds + PRIOR_VEHICLES * self._prior_s) / (self._metres + weight)
+        pace = (self._seconds + PRIOR_VEHICLES * self._prior_s) / (self._metres + PRIOR_VEHICLES * length)
         edge_s: Floats = np.minimum(pace, 1 / SLOWEST_MPS) * length
-        return TravelTimes(
-            refreshed_s=time_s,
-            edge_s=edge_s,
-            leg_s=self._graph.matrix(edge_s, self._vclass),
-            length_m=length,
-            leg_m=self._leg_m,
-        )
+        return edge_s
+
+    def _travel_times(self, time_s: float, edge_s: Floats, leg_s: Floats) -> TravelTimes:
+        return TravelTimes(time_s, edge_s=edge_s, leg_s=leg_s, length_m=self._graph.length_m, leg_m=self._leg_m)

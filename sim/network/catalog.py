@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -84,6 +85,62 @@ class JunctionPlace(_Place):
     status: str
 
 
+class CarPark(_Place):
+    """Parking for private cars beside `lane`; its parking area in the additional file has the same id."""
+
+    name: str
+    site: str | None
+    edge: str
+    lane: str
+    start_m: float
+    end_m: float
+    capacity: int
+    x: float
+    y: float
+    status: str
+
+
+class DockPlace(_Place):
+    """Dock bays or truck staging of a site beside `lane`; its parking area in the additional file has the same id."""
+
+    name: str
+    kind: Literal["dock", "staging"]
+    site: str | None
+    edge: str
+    lane: str
+    start_m: float
+    end_m: float
+    bays: int
+    x: float
+    y: float
+    status: str
+
+
+class Charger(_Place):
+    """A charging station beside `lane`; the additional file's chargingStation has the same id."""
+
+    name: str
+    edge: str
+    lane: str
+    start_m: float
+    end_m: float
+    power_kw: float
+    x: float
+    y: float
+    status: str
+
+
+class Area(_Place):
+    """A piece of ground: a plant's closed block, a test track, a housing district; `shape` as (x, y) corners."""
+
+    name_ko: str
+    name_en: str
+    kind: str
+    site: str | None
+    shape: tuple[tuple[float, float], ...]
+    status: str
+
+
 class Places(_Place):
     """The whole of `places.json`."""
 
@@ -92,6 +149,10 @@ class Places(_Place):
     lines: dict[str, LinePath]
     gateways: dict[str, GatewayPlace]
     junctions: dict[str, JunctionPlace]
+    car_parks: dict[str, CarPark] = {}
+    docks: dict[str, DockPlace] = {}
+    chargers: dict[str, Charger] = {}
+    areas: dict[str, Area] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +169,10 @@ class Network:
     junctions: Mapping[str, JunctionPlace]
     attribution: str
     sha256: str
+    car_parks: Mapping[str, CarPark] = field(default_factory=dict)
+    docks: Mapping[str, DockPlace] = field(default_factory=dict)
+    chargers: Mapping[str, Charger] = field(default_factory=dict)
+    areas: Mapping[str, Area] = field(default_factory=dict)
 
 
 def network_names() -> list[str]:
@@ -162,6 +227,10 @@ def load_network(name: str) -> Network:
         lines=MappingProxyType(places.lines),
         gateways=MappingProxyType(places.gateways),
         junctions=MappingProxyType(places.junctions),
+        car_parks=MappingProxyType(places.car_parks),
+        docks=MappingProxyType(places.docks),
+        chargers=MappingProxyType(places.chargers),
+        areas=MappingProxyType(places.areas),
         attribution=ATTRIBUTION,
         sha256=hashlib.sha256(net_file.read_bytes()).hexdigest(),
     )
