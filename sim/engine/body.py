@@ -70,11 +70,14 @@ class WorldBody:
         """Take note of the reservations that SUMO has made since the last look."""
         self.time_s = time_s
         journeys = self._observer.journeys
+        before = len(self._open)
         for reservation, persons in self._port.open_reservations():
             request_id = journeys[persons[0]].rider.request_id
             if self.taxis.owner(request_id) is None:
                 self.taxis.reserve(request_id, reservation)
                 self._open[request_id] = self._requests[request_id]
+        if len(self._open) > before:
+            self._times.cover(self.places())
 
     def vehicles(self) -> Sequence[Vehicle]:
         """See `World`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class EdgeTimes:
         self._metres = np.zeros(len(graph.ids))
         self._leg_m = graph.matrix(graph.travel_m, vclass)
         self._sampled_s = self._refreshed_all_s = time_s
+        self._current = set(range(len(graph.ids)))
         edge_s = self._edge_s()
         self.travel_times = self._travel_times(time_s, edge_s, graph.matrix(edge_s, vclass))
 
@@ -45,20 +47,29 @@ class EdgeTimes:
         self._seconds = self._seconds * fade + count * elapsed
         self._metres = self._metres * fade + count * np.asarray(speeds_mps) * elapsed
 
-    def refresh(self, time_s: float, places: Collection[int]) -> None:
+    def refresh(self, time_s: float, places: AbstractSet[int]) -> None:
         """Bring the travel times up to date when it is time: those to the edges `places` more often than all."""
         if time_s - self.travel_times.refreshed_s < REFRESH_S:
             return
         edge_s = self._edge_s()
         if time_s - self._refreshed_all_s >= REFRESH_ALL_S:
-            self._refreshed_all_s = time_s
-            leg_s = self._graph.matrix(edge_s, self._vclass)
+            self._refreshed_all_s, self._current = time_s, set(range(len(edge_s)))
+            self.travel_times = self._travel_times(time_s, edge_s, self._graph.matrix(edge_s, self._vclass))
         else:
-            leg_s = self.travel_times.leg_s.copy()
-            if places:
-                targets = np.array(sorted(places), dtype=np.int64)
-                leg_s[:, targets] = self._graph.matrix(edge_s, self._vclass, targets=targets)
-        self.travel_times = self._travel_times(time_s, edge_s, leg_s)
+            self._current = set()
+            self.travel_times = self._travel_times(time_s, edge_s, self.travel_times.leg_s)
+            self.cover(places)
+
+    def cover(self, places: AbstractSet[int]) -> None:
+        """Bring the ways to more edges up to the last refresh."""
+        added = sorted(places - self._current)
+        if not added:
+            return
+        self._current.update(added)
+        now = self.travel_times
+        leg_s = now.leg_s.copy()
+        leg_s[:, added] = self._graph.matrix(now.edge_s, self._vclass, targets=np.array(added, dtype=np.int64))
+        self.travel_times = replace(now, leg_s=leg_s)
 
     def _edge_s(self) -> Floats:
         length = self._graph.length_m

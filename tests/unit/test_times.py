@@ -28,6 +28,11 @@ def test_ways_to_places_in_use_are_refreshed_each_minute_and_others_later() -> N
     np.testing.assert_array_equal(after[:, ~used], before[:, ~used])
     np.testing.assert_allclose(after[:, used], graph.matrix(times.travel_times.edge_s, "taxi")[:, used])
     assert (after[:, used] > before[:, used]).any()
+    times.cover({2, 7})
+    more = times.travel_times
+    assert more.refreshed_s == REFRESH_S
+    np.testing.assert_allclose(more.leg_s[:, 7], graph.matrix(more.edge_s, "taxi")[:, 7])
+    np.testing.assert_array_equal(more.leg_s[:, 2], after[:, 2])
     times.refresh(REFRESH_ALL_S, set())
     np.testing.assert_array_equal(times.travel_times.leg_s, graph.matrix(times.travel_times.edge_s, "taxi"))
 

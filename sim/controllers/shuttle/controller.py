@@ -36,7 +36,7 @@ from sim.errors import ControllerError, ScenarioError
 from sim.events import Assigned, PlansRetimed, Promised
 from sim.scenario import Fleet as FleetDocument
 from sim.scenario import RequestLimits
-from sim.world import Location, PlannedStop, Request, Vehicle, World
+from sim.world import Location, PlannedStop, Request, TravelTimes, Vehicle, World
 
 TOO_LARGE, UNREACHABLE, LATE = "group_larger_than_vehicle", "unreachable", "no_vehicle_within_max_wait"
 CAUSES = {CAPACITY: "capacity", RIDE: "detour_limit", OTHERS: "limits_of_accepted_riders"}
@@ -116,7 +116,7 @@ class Insertion:
         self._causes: dict[str, str] = {}
         self._retry_at_s: dict[str, float] = {}
         self._boarded: set[int] = set()
-        self._refreshed_s = np.nan
+        self._times: TravelTimes | None = None
         self._last_step_s = np.nan
         self._matrix: Matrix
         self._standing: FleetDocument
@@ -195,14 +195,14 @@ class Insertion:
         return sorted(due, key=lambda request: request.earliest_s)
 
     def _take_times(self, world: World) -> bool:
-        """Take over new travel times; return whether they replaced older ones."""
+        """Take over new travel times; return whether they are of a later time than those before."""
         times = world.travel_times
-        if times.refreshed_s == self._refreshed_s:
+        if times is self._times:
             return False
-        first = bool(np.isnan(self._refreshed_s))
         self._matrix = matrix_of(times, factor=self.parameters.travel_time_factor)
-        self._refreshed_s = times.refreshed_s
-        return not first
+        replaced = self._times is not None and times.refreshed_s != self._times.refreshed_s
+        self._times = times
+        return replaced
 
     def _time(self, starts: Sequence[Start], shuttles: Sequence[_Shuttle]) -> tuple[Fleet, Schedule]:
         fleet = fleet_of(starts, [shuttle.plan for shuttle in shuttles])
