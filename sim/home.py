@@ -1,4 +1,4 @@
-"""Where the data folders `networks/` and `scenarios/`, and the compiled kernels, are found."""
+"""Where the data folders `networks/` and `scenarios/`, the cache and the compiled kernels are found."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ def home() -> Path:
             return folder
     msg = f"no folder with networks/ and scenarios/ among {[str(c) for c in candidates]}; set BITGREEN_HOME to one"
     raise SetupError(msg)
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again at any time; it may be deleted whenever no run is starting.
+
+    `BITGREEN_CACHE_DIR` wins; else `bitgreen` in `XDG_CACHE_HOME` or in the user's `~/.cache`.
+    """
+    named = os.environ.get("BITGREEN_CACHE_DIR")
+    if named:
+        return Path(named).resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bitgreen"
 
 
 def use_kernel_cache() -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import sumolib
 from sim.errors import NetworkError
 from sim.network.catalog import dump_places, network_folder
 from sim.network.graph import EdgeGraph
+from sim.network.overlays import read_overlays
 from sim.network.places import additional_xml, collect_places
 from sim.network.plain import signalled, write_plain
+from sim.network.signals import retime
 from sim.network.stops import OffNetworkStop, place_stops
 from sim.network.tables import read_tables
 from sim.system import sumo_binary, sumo_env
@@ -27,6 +30,9 @@ NETCONVERT_OPTIONS = (
     *("--tls.default-type", "actuated"),
     # NR22 through R4 jams at 1,800 veh/h with the default of 50 s and carries 2,200 with 90 s
     *("--tls.max-dur", "90"),
+    *("--tls.allred.time", "2"),
+    # left turns share a lane with through traffic on two-lane roads: no pocket is surveyed, so they give way there
+    *("--tls.minor-left.max-speed", "23"),
     *("--no-turnarounds.except-deadend", "false"),
     *("--precision", "2"),
     *("--xml-validation", "never"),
@@ -47,7 +53,7 @@ class BuildReport:
     """Surveyed stops away from every road, worst first."""
 
 
-def build_network(name: str, *, out: Path | None = None) -> BuildReport:
+def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str] = ()) -> BuildReport:
     """Build a network from its tables.
 
     Parameters
@@ -56,6 +62,8 @@ def build_network(name: str, *, out: Path | None = None) -> BuildReport:
         A folder in `networks/`.
     out
         Where the files go, once all are made; the network's own `built/` unless given.
+    overlays
+        What to build on top, in this order; needs `out`, for `built/` holds the network without.
 
     Raises
     ------
@@ -65,12 +73,17 @@ def build_network(name: str, *, out: Path | None = None) -> BuildReport:
         A table is not valid, netconvert refuses, or a stop, line, site or gateway does not fit the roads.
     """
     folder = network_folder(name)
-    tables = read_tables(folder / "tables").base()
+    if overlays and out is None:
+        msg = f"network {name} with overlays: its files need a folder of their own (--out), not {folder / 'built'}"
+        raise NetworkError(msg)
+    read = read_overlays(name, overlays)
+    tables = read_tables(folder / "tables", overlays=[overlay.folder for overlay in read]).base()
     target = folder / "built" if out is None else out
     with tempfile.TemporaryDirectory(prefix="bitgreen-network-") as scratch:
         work = Path(scratch)
         net_file = work / f"{name}.net.xml"
         warnings = _netconvert(*write_plain(tables, work, name), net_file)
+        net_file.write_text(retime(net_file.read_text(encoding="utf-8"), tables), encoding="utf-8")
         net = sumolib.net.readNet(str(net_file))
         graph = EdgeGraph.from_net(net_file)
         placement = place_stops(tables, net, graph)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -130,6 +130,10 @@ class Charger(_Place):
     status: str
 
 
+KerbPlace: TypeAlias = StopKerb | CarPark | DockPlace | Charger
+"""What lies beside a stretch of lane."""
+
+
 class Area(_Place):
     """A piece of ground: a plant's closed block, a test track, a housing district; `shape` as (x, y) corners."""
 
@@ -173,11 +177,12 @@ class Network:
     docks: Mapping[str, DockPlace] = field(default_factory=dict)
     chargers: Mapping[str, Charger] = field(default_factory=dict)
     areas: Mapping[str, Area] = field(default_factory=dict)
+    overlays: tuple[str, ...] = ()
 
 
 def network_names() -> list[str]:
-    """Return the names of the networks in the home's `networks/`, sorted."""
-    folders = (home() / "networks").iterdir()
+    """Return the names of the networks in the home's `networks/`, sorted; a leading point hides one in the making."""
+    folders = (home() / "networks").glob("[!.]*")
     return sorted(folder.name for folder in folders if (folder / "tables").is_dir() or (folder / "built").is_dir())
 
 
@@ -195,8 +200,28 @@ def network_folder(name: str) -> Path:
     return home() / "networks" / name
 
 
-def load_network(name: str) -> Network:
+def has_tables(name: str) -> bool:
+    """Return whether a network is made from survey tables; an imported one is not.
+
+    Raises
+    ------
+    NotFoundError
+        No network has this name.
+    """
+    return (network_folder(name) / "tables").is_dir()
+
+
+def load_network(name: str, *, folder: Path | None = None, overlays: tuple[str, ...] = ()) -> Network:
     """Read a built network.
+
+    Parameters
+    ----------
+    name
+        A folder in `networks/`.
+    folder
+        Where the built files lie; the network's own `built/` unless given.
+    overlays
+        What was built on top of the network there; `sim.network.overlaid` loads a network with overlays by name.
 
     Raises
     ------
@@ -205,7 +230,7 @@ def load_network(name: str) -> Network:
     NetworkError
         A built file is missing or not valid.
     """
-    folder = network_folder(name) / "built"
+    folder = network_folder(name) / "built" if folder is None else folder
     net_file, additional, places_file = (folder / f for f in (f"{name}.net.xml", f"{name}.add.xml", "places.json"))
     for file in (net_file, additional, places_file):
         if not file.is_file():
@@ -233,6 +258,7 @@ def load_network(name: str) -> Network:
         areas=MappingProxyType(places.areas),
         attribution=ATTRIBUTION,
         sha256=hashlib.sha256(net_file.read_bytes()).hexdigest(),
+        overlays=overlays,
     )
 
 

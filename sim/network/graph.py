@@ -77,15 +77,26 @@ class EdgeGraph:
             The file is missing or is not a SUMO network with edges.
         """
         try:
-            net = sumolib.net.readNet(str(path), withInternal=True)
-            edges = sorted(
-                (e for e in net.getEdges(withInternal=False) if not e.getFunction()), key=lambda e: e.getID()
-            )
+            return cls.of_net(sumolib.net.readNet(str(path), withInternal=True))
         except (OSError, ValueError, KeyError, AttributeError) as error:
             msg = f"{path}: cannot be read as a SUMO network: {error}"
             raise NetworkError(msg) from error
+        except NetworkError as error:
+            msg = f"{path}: {error}"
+            raise NetworkError(msg) from error
+
+    @classmethod
+    def of_net(cls, net: sumolib.net.Net) -> EdgeGraph:
+        """Take a net that was read with its internal lanes.
+
+        Raises
+        ------
+        NetworkError
+            It has no edges.
+        """
+        edges = sorted((e for e in net.getEdges(withInternal=False) if not e.getFunction()), key=lambda e: e.getID())
         if not edges:
-            msg = f"{path}: found no edges, allowed: a SUMO network with at least one"
+            msg = "found no edges, allowed: a SUMO network with at least one"
             raise NetworkError(msg)
         index = {edge.getID(): position for position, edge in enumerate(edges)}
         turns = _turns(net, edges, index)
@@ -102,7 +113,10 @@ class EdgeGraph:
             permits={vclass: np.array([edge.allows(vclass) for edge in edges]) for vclass in VCLASSES},
             turn_from=np.array([a for a, _ in pairs], dtype=np.int64),
             turn_to=np.array([b for _, b in pairs], dtype=np.int64),
-            turn_permits={vclass: np.array([vclass in turns[pair].vclasses for pair in pairs]) for vclass in VCLASSES},
+            turn_permits={
+                vclass: np.array([vclass in turns[pair].vclasses for pair in pairs], dtype=np.bool_)
+                for vclass in VCLASSES
+            },
             shapes=tuple(np.array(edge.getLanes()[0].getShape(), dtype=np.float64)[:, :2] for edge in edges),
         )
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from xml.etree import ElementTree as ET
 
 import sumolib
 
 from sim.errors import NetworkError
 from sim.network.catalog import GatewayPlace, JunctionPlace, LinePath, Places, SitePlace, StopKerb
+from sim.network.kerbside import areas, car_parks, chargers, docks, kerb_lane, kerbside_elements
 from sim.network.stops import STOP_LENGTH_M, Kerb, Placement
 from sim.network.tables import Site, Tables
 
 ENTRANCE_GAP_M = 25.0
 """Free kerb between a site's entrance and the junctions at both ends of its edge."""
-BAY_DEPTH_M = 7.5
-BAY_WIDTH_M = 3.5
-KERB_M = 4.0
-"""From the middle of the kerb lane to the bays."""
-DEPOT_BAYS = 40
 STOP_CAPACITY = 100
 """Waiting people a stop holds; SUMO's default of 6 would leave the rest of a shift standing off the stop."""
 CROSSING_M = 15.0
@@ -41,6 +36,10 @@ def collect_places(tables: Tables, net: sumolib.net.Net, placement: Placement) -
             for key, node in sorted(tables.junctions.items())
             for x, y in [_rounded(net.getNode(key).getCoord())]
         },
+        car_parks=car_parks(tables, net),
+        docks=docks(tables, net),
+        chargers=chargers(tables, net),
+        areas=areas(tables, net),
     )
 
 
@@ -50,7 +49,7 @@ def stop_id(kerb: Kerb) -> str:
 
 
 def additional_xml(places: Places, net: sumolib.net.Net) -> bytes:
-    """Return the additional file: a busStop per kerb and the shuttle depot."""
+    """Return the additional file: a busStop per kerb, then what `kerbside` puts beside the roads."""
     root = ET.Element("additional")
     lines: dict[str, list[str]] = {}
     for key, line in places.lines.items():
@@ -69,8 +68,7 @@ def additional_xml(places: Places, net: sumolib.net.Net) -> bytes:
             attributes["lines"] = " ".join(dict.fromkeys(lines[key]))
         element = ET.SubElement(root, "busStop", attributes)
         element.extend(_crossing(twin) for _, twin in sorted(places.stops.items()) if _across(kerb, twin))
-    if "shuttle_depot" in places.sites:
-        root.append(_depot(places.sites["shuttle_depot"], net))
+    root.extend(kerbside_elements(places, net))
     ET.indent(root)
     return b"".join((ET.tostring(root, encoding="utf-8", xml_declaration=True), b"\n"))
 
@@ -89,43 +87,10 @@ def _crossing(other: StopKerb) -> ET.Element:
     return ET.Element("access", lane=other.lane, pos=f"{pos_m:.2f}", length=f"{CROSSING_M:.0f}")
 
 
-def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:
-    """Return the parking area `depot`: bays square to the road, two rows deep, off the carriageway."""
-    lane = net.getEdge(site.edge).getLanes()[0]
-    span = DEPOT_BAYS / 2 * BAY_WIDTH_M
-    start = min(max(site.pos_m - span / 2, ENTRANCE_GAP_M), lane.getLength() - ENTRANCE_GAP_M - span)
-    if start < 0:
-        allowed = f"an edge of {span + 2 * ENTRANCE_GAP_M:.0f} m or more"
-        msg = f"sites.csv: shuttle_depot: found edge {site.edge}, {lane.getLength():.0f} m; allowed: {allowed}"
-        raise NetworkError(msg)
-    depot = ET.Element(
-        "parkingArea",
-        id="depot",
-        name=site.name_ko,
-        lane=lane.getID(),
-        startPos=f"{start:.2f}",
-        endPos=f"{start + span:.2f}",
-        roadsideCapacity="0",
-        onRoad="false",
-    )
-    # SUMO puts a vehicle's front at x, y and lets it head towards 180 degrees minus `angle`: here off the road
-    for bay in range(DEPOT_BAYS):
-        row, column = divmod(bay, DEPOT_BAYS // 2)
-        out = KERB_M + (row + 1) * BAY_DEPTH_M
-        along = start + (column + 0.5) * BAY_WIDTH_M
-        x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), along)
-        ahead = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), along + 0.5)
-        dx, dy = 2 * float(ahead[0] - x), 2 * float(ahead[1] - y)
-        attributes = {"x": x + out * dy, "y": y - out * dx, "width": BAY_WIDTH_M, "length": BAY_DEPTH_M}
-        cells = {key: f"{value:.2f}" for key, value in attributes.items()}
-        ET.SubElement(depot, "space", cells, angle=f"{180.0 - math.degrees(math.atan2(dy, -dx)):.1f}")
-    return depot
-
-
 def _site(site: Site, tables: Tables, net: sumolib.net.Net) -> SitePlace:
     x, y = net.convertLonLat2XY(*site.lonlat)
     edge = _entrance_edge(site, tables, net, (x, y))
-    lane = edge.getLanes()[0]
+    lane = kerb_lane(edge)
     offset = sumolib.geomhelper.polygonOffsetWithMinimumDistanceToPoint((x, y), lane.getShape())
     length = lane.getLength()
     gap = min(ENTRANCE_GAP_M, length / 2)
@@ -161,16 +126,13 @@ def _entrance_edge(
         anchor = tables.site_anchors[site.id]
         return net.getEdge(f"{anchor.road}{anchor.direction}")
     roads = [r.id for r in tables.roads.values() if site.node in (r.start, r.end) and not r.motor_only]
-    if not roads:
-        msg = f"sites.csv: {site.id}: found junction {site.node}, allowed: one with a road open to pedestrians"
-        raise NetworkError(msg)
-    sides = [net.getEdge(f"{road}{side}") for road in sorted(roads) for side in "+-"]
-    return min(sides, key=lambda e: sumolib.geomhelper.distancePointToPolygon(point, e.getLanes()[0].getShape()))
+    sides = [net.getEdge(edge) for road in sorted(roads) for edge in tables.roads[road].edges]
+    return min(sides, key=lambda e: sumolib.geomhelper.distancePointToPolygon(point, kerb_lane(e).getShape()))
 
 
 def _stop(kerb: Kerb, tables: Tables, net: sumolib.net.Net, off: set[str]) -> StopKerb:
     place = tables.stop_places[kerb.place]
-    lane = net.getEdge(kerb.edge).getLanes()[0]
+    lane = kerb_lane(net.getEdge(kerb.edge))
     point = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), kerb.pos_m)
     lon, lat = net.convertXY2LonLat(*point)
     x, y = _rounded(point)
@@ -201,8 +163,8 @@ def _gateways(tables: Tables) -> dict[str, GatewayPlace]:
                 msg = f"gateways.csv: gateway {key}: found road {road_id!r}, allowed: a built road at {key}"
                 raise NetworkError(msg)
             entry, leave = ("+", "-") if key == road.start else ("-", "+")
-            entries.append(f"{road_id}{entry}")
-            exits.append(f"{road_id}{leave}")
+            entries += [edge for edge in road.edges if edge.endswith(entry)]
+            exits += [edge for edge in road.edges if edge.endswith(leave)]
         found[key] = GatewayPlace(
             name=gateway.name_en,
             name_ko=gateway.name_ko,

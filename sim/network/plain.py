@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from sim.network.tables import Junction, LonLat, Road, Tables
+from sim.network.merges import connect_lanes
+from sim.network.polyline import LonLat
+from sim.network.tables import MERGE, Junction, Road, Tables
 from sim.network.turns import connect, road_points
 
 VEHICLE_CLASSES = (
@@ -22,12 +24,13 @@ VEHICLE_CLASSES = (
         "coach",
         "delivery",
     ),
-    *("truck", "trailer", "motorcycle", "moped", "evehicle"),
+    *("truck", "trailer", "evehicle"),
 )
 """Every road takes these; rails, waterways, airspace and the custom classes stay free for permits."""
 CORNER_M = 12.0
 """Corner radius at signals, which sets the speed of right turns; netconvert's 4 m is that of a side street."""
-SLOW_CLASSES = ("bicycle", "pedestrian", "scooter", "wheelchair")
+SLOW_CLASSES = ("motorcycle", "moped", "bicycle", "pedestrian", "scooter", "wheelchair")
+"""What the law keeps off motor roads: everything on fewer than four wheels."""
 
 
 def signalled(tables: Tables) -> tuple[str, ...]:
@@ -52,10 +55,13 @@ def write_plain(tables: Tables, folder: Path, prefix: str) -> tuple[Path, Path, 
     for road in sorted(tables.roads.values(), key=lambda road: road.id):
         points = road_points(road, tables)
         _add_edge(edges, road, "+", points)
-        _add_edge(edges, road, "-", points[::-1])
+        if not road.oneway:
+            _add_edge(edges, road, "-", points[::-1])
     connections = ET.Element("connections")
     for junction in signals:
         connect(connections, junction, tables)
+    for junction in sorted(key for key, node in tables.junctions.items() if node.signal == MERGE):
+        connect_lanes(connections, junction, tables)
     files = folder / f"{prefix}.nod.xml", folder / f"{prefix}.edg.xml", folder / f"{prefix}.con.xml"
     for root, file in zip((nodes, edges, connections), files, strict=True):
         ET.indent(root)
@@ -85,6 +91,8 @@ def _add_edge(edges: ET.Element, road: Road, direction: str, points: tuple[LonLa
         edges,
         "edge",
         {
+            # the line of a one-way road is its middle, that of a two-way road its left border
+            "spreadType": "center" if road.oneway else "right",
             "id": f"{road.id}{direction}",
             "from": start,
             "to": end,
@@ -96,7 +104,8 @@ def _add_edge(edges: ET.Element, road: Road, direction: str, points: tuple[LonLa
             "shape": " ".join(f"{lon:.6f},{lat:.6f}" for lon, lat in points),
         },
     )
-    for key, value in (("road", road.id), ("status", road.status), ("survey_id", road.id)):
+    notes = {"layer": str(road.layer), "road": road.id, "status": road.status, "survey_id": road.survey_id}
+    for key, value in notes.items():
         ET.SubElement(edge, "param", key=key, value=value)
 
 

@@ -1,307 +1,386 @@
-"""A map of a built network: roads by status, sites, stops, depot; the complex close up."""
+"""A map of a built network: roads by status, what lies beside them, and the complex close up."""
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Sequence
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import geopandas
 import numpy as np
-import sumolib
+import shapely
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
-from matplotlib.text import Annotation, Text
+from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.transforms import Bbox
-from shapely.geometry import LineString
+from matplotlib.typing import MarkerType
+from numpy.typing import NDArray
 
-from sim.errors import OutputError, SetupError
-from sim.network.catalog import Network, SitePlace, load_network
+from sim.errors import OutputError
+from sim.network.catalog import Network, SitePlace
+from sim.network.geo import UNKNOWN, read_net, road_frame
+from sim.network.labels import Label, Labels, font
 
-CRS = "EPSG:32652"
-STATUS_STYLES: dict[str, tuple[str, tuple[float, tuple[float, ...]] | None]] = {
+Dash = tuple[float, tuple[float, ...]]
+STATUS_STYLES: dict[str, tuple[str, Dash | None]] = {
     "confirmed": ("#2b2b2b", None),
     "likely": ("#0072b2", None),
-    "schematic": ("#d55e00", (0, (3, 1.5))),
+    "schematic": ("#d55e00", (0, (3, 1.2))),
     "assumed": ("#cc79a7", (0, (1, 1))),
+    "planned": ("#009e73", (0, (5, 1.5, 1, 1.5))),
+    UNKNOWN: ("#777777", None),
 }
 """Colour and dash of each road status; the colours are told apart with any colour vision."""
-SITE_COLOUR, STOP_COLOUR, DEPOT_COLOUR = "#7b2d8b", "#009e73", "#e69f00"
-CLOSE_UP_LONLAT = (126.6592, 35.1605, 126.6838, 35.1925)
+AREA_COLOURS = {
+    "plant_block": "#e6dcef",
+    "plant_hall": "#cfc6d8",
+    "test_track": "#d5e6d1",
+    "housing": "#fbe7c3",
+    "station": "#d3e3f1",
+}
+OTHER_AREA = "#ececec"
+SITE_COLOUR, HOME_COLOUR, STATION_COLOUR, DEPOT_COLOUR = "#7b2d8b", "#8a5a00", "#005b96", "#e69f00"
+STOP_COLOUR, PARK_COLOUR, DOCK_COLOUR, CHARGER_COLOUR = "#009e73", "#1f6fd1", "#8c4a1f", "#f0e442"
+MOTOR_CORE, GATEWAY_COLOUR = "#ffffff", "#555555"
+HOME_KINDS, STATION_KINDS = frozenset({"housing", "town", "new_town", "residential"}), frozenset({"station"})
+CLOSE_UP_LONLAT = (126.6552, 35.1605, 126.6838, 35.1925)
 """West, south, east, north of the complex with its access from NR22."""
-OFFSETS_PT = tuple(
-    (radius * np.cos(angle), radius * np.sin(angle))
-    for radius in (8, 14, 22, 32, 46, 64)
-    for angle in np.radians((0, 180, 90, 270, 35, 145, 215, 325))
-)
-"""Where a label may stand around its mark, nearest first."""
+NAMES_AT_MOST = 70
+"""Sites with names on a map; of a city's hundreds the largest employers and stations come first."""
+DPI = 130
+SHEET_IN2, LEGEND_IN = 260.0, 2.9
+"""Area of all maps of a sheet, and the room beside a single map for its legend; inches."""
+UNNAMED = re.compile(r"[wnr]?-?\d{4,}$")
+"""Sites whose name ends in their number in OpenStreetMap have none there."""
+DENSE_ROADS = 800
+"""From this many roads on, lines are drawn finer."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Label:
-    text: str
-    x: float
-    y: float
-    colour: str
-    size: float
+class Ground:
+    """A network with its roads in the frame of its places."""
+
+    network: Network
+    roads: geopandas.GeoDataFrame
+    complex_box: Bbox | None
 
 
-def road_frame(name: str) -> geopandas.GeoDataFrame:
-    """Return the roads of a built network in UTM 52N.
-
-    Columns: `road`, `name`, `status`, `lanes` per direction, `speed_kmh`, `length_m`, `geometry` of the centre.
+def draw_network(network: Network, path: Path) -> list[str]:
+    """Draw a network's map as PNG and return the names there was no room for.
 
     Raises
     ------
-    NotFoundError, NetworkError
-        There is no such network, or it is not built.
-    """
-    return _roads(_net(load_network(name)))
-
-
-def draw_network(name: str, path: Path) -> None:
-    """Draw a network's map as PNG.
-
-    Raises
-    ------
-    NotFoundError, NetworkError
-        There is no such network, or it is not built.
     OutputError
         The file cannot be written.
     """
-    network = load_network(name)
-    net = _net(network)
-    roads, shift = _roads(net), net.getLocationOffset()
-    figure = Figure(figsize=(20, 9.8))
+    ground = _ground(network)
+    boxes = [(_whole(ground.roads), "roads by status")]
+    if ground.complex_box is not None:
+        boxes = [(boxes[0][0], "roads by status, places outside the complex, gateways"),
+                 (ground.complex_box, "the complex (grey frame on the left)")]  # fmt: skip
+    figure, places = _sheet([box for box, _ in boxes])
     canvas = FigureCanvasAgg(figure)
-    # fixed places: a layout engine would move the axes again after the labels have been fitted
-    whole, close = figure.add_axes((0.008, 0.03, 0.685, 0.93)), figure.add_axes((0.703, 0.03, 0.289, 0.93))
-    box = _box(net, CLOSE_UP_LONLAT)
-    inside = {key: site for key, site in network.sites.items() if box.contains(*_utm(site, shift))}
-    outside = {key: site for key, site in network.sites.items() if key not in inside}
-    for axes, sites, scale in ((whole, outside, 1.0), (close, inside, 2.3)):
-        _draw_roads(axes, roads, 0.55 * scale)
-        _draw_places(axes, network, sites, shift, scale)
-    margin = 900.0
-    west, south, east, north = roads.total_bounds
-    _frame(whole, Bbox([(west - margin, south - margin), (east + margin, north + margin)]))
-    _frame(close, box)
-    whole.add_patch(Rectangle((box.x0, box.y0), box.width, box.height, fill=False, color="#888", lw=1.2))
-    _furnish(whole, f"{name}: roads by status, sites outside the complex, gateways", 2000)
-    _furnish(close, "The complex close up (grey box on the left)", 500)
-    _legend(whole, roads)
-    figure.text(0.995, 0.004, network.attribution, ha="right", va="bottom", fontproperties=_font(9))
-    figure.draw_without_rendering()
-    _place_labels(whole, canvas, _site_labels(outside, shift, 8.0) + _gateway_labels(network, shift), roads)
-    _place_labels(close, canvas, _site_labels(inside, shift, 8.5), roads)
+    missing = []
+    for number, (axes, (box, title)) in enumerate(zip(places, boxes, strict=True)):
+        missing += _panel(axes, canvas, ground, box, f"{network.name}: {title}", inset=number == 1)
+    figure.text(0.994, 0.006, network.attribution, ha="right", va="bottom", fontproperties=font(10))
+    save(figure, path)
+    return missing
+
+
+def _sheet(boxes: Sequence[Bbox]) -> tuple[Figure, list[Axes]]:
+    """Return a figure with maps of one height side by side, in their proportions, at fixed places.
+
+    A layout engine would move the maps again after the names have been fitted.
+    """
+    aspects = [box.width / box.height for box in boxes]
+    map_in = math.sqrt(SHEET_IN2 / sum(aspects))
+    gap_in, foot_in, head_in = 0.15, 0.35, 0.45
+    side_in = LEGEND_IN if len(boxes) == 1 else 0.0
+    width = map_in * sum(aspects) + gap_in * (len(boxes) + 1) + side_in
+    height = map_in + foot_in + head_in
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    places, left = [], gap_in
+    for aspect in aspects:
+        places.append(figure.add_axes((left / width, foot_in / height, map_in * aspect / width, map_in / height)))
+        left += map_in * aspect + gap_in
+    return figure, places
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG; the file appears when it is whole."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        figure.savefig(path, dpi=110, format="png", metadata={"Software": None})
+        figure.savefig(part, dpi="figure", format="png", metadata={"Software": None})
+        part.replace(path)
     except OSError as error:
         msg = f"{path}: the map cannot be written: {error}"
         raise OutputError(msg) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
-class _Box(Bbox):
-    """The extent of a map in metres."""
+def furnish(axes: Axes, title: str) -> None:
+    """Add title, scale bar and north arrow to a map whose limits are set."""
+    axes.set_title(title, fontproperties=font(13), loc="left")
+    west, east = axes.get_xlim()
+    south, north = axes.get_ylim()
+    bar_m = _round_length((east - west) / 7)
+    x, y = west + 0.025 * (east - west), south + 0.025 * (north - south)
+    thick = 0.004 * (north - south)
+    for part, colour in enumerate(("black", "white")):
+        axes.add_patch(
+            Rectangle(
+                (x + part * bar_m / 2, y), bar_m / 2, thick, facecolor=colour, edgecolor="black", lw=0.8, zorder=8
+            )
+        )
+    text = f"{bar_m / 1000:g} km" if bar_m >= 1000 else f"{bar_m:g} m"
+    axes.text(x + bar_m / 2, y + 1.8 * thick, text, ha="center", va="bottom", fontproperties=font(10), zorder=8)
+    axes.annotate(
+        "N", xy=(0.03, 0.985), xytext=(0.03, 0.93), xycoords="axes fraction", ha="center", va="center",
+        fontproperties=font(13), zorder=8, arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.6},
+    )  # fmt: skip
 
-    def contains(self, x: float, y: float) -> bool:
-        return bool(self.x0 <= x <= self.x1 and self.y0 <= y <= self.y1)
+
+def frame(axes: Axes, box: Bbox) -> None:
+    """Set the limits of a map and take its ticks away."""
+    axes.set(xlim=(box.x0, box.x1), ylim=(box.y0, box.y1), xticks=[], yticks=[], aspect="equal")
+    for spine in axes.spines.values():
+        spine.set(color="#9aa0a6")
 
 
-def _net(network: Network) -> sumolib.net.Net:
-    return sumolib.net.readNet(str(network.net_file))
-
-
-def _roads(net: sumolib.net.Net) -> geopandas.GeoDataFrame:
+def _ground(network: Network) -> Ground:
+    net = read_net(network)
+    roads = road_frame(net)
     dx, dy = net.getLocationOffset()
-    rows = [
-        {
-            "road": edge.getParam("road"),
-            "name": edge.getName(),
-            "status": edge.getParam("status"),
-            "lanes": edge.getLaneNumber(),
-            "speed_kmh": round(edge.getSpeed() * 3.6),
-            "length_m": sumolib.geomhelper.polyLength(edge.getRawShape()),
-            "geometry": LineString([(x - dx, y - dy) for x, y in edge.getRawShape()]),
-        }
-        for edge in sorted(net.getEdges(), key=lambda edge: edge.getID())
-        if edge.getID().endswith("+")
-    ]
-    return geopandas.GeoDataFrame(rows, crs=CRS)
+    # drawn in the frame of places.json, where places need no moving
+    roads = roads.set_geometry(roads.geometry.translate(dx, dy).set_crs(None, allow_override=True))
+    box = None
+    if net.hasGeoProj():
+        west, south, east, north = CLOSE_UP_LONLAT
+        box = Bbox([net.convertLonLat2XY(west, south), net.convertLonLat2XY(east, north)])
+        inside = sum(bool(box.contains(site.x, site.y)) for site in network.sites.values())
+        box = box if inside >= 3 else None
+    return Ground(network, roads, box)
 
 
-def _utm(site: SitePlace, shift: tuple[float, float]) -> tuple[float, float]:
-    return site.x - shift[0], site.y - shift[1]
+def _whole(roads: geopandas.GeoDataFrame) -> Bbox:
+    west, south, east, north = roads.total_bounds
+    margin = 0.03 * max(east - west, north - south)
+    return Bbox([(west - margin, south - margin), (east + margin, north + margin)])
 
 
-def _box(net: sumolib.net.Net, lonlat: tuple[float, float, float, float]) -> _Box:
-    dx, dy = net.getLocationOffset()
-    corners = [net.convertLonLat2XY(*lonlat[:2]), net.convertLonLat2XY(*lonlat[2:])]
-    return _Box([(x - dx, y - dy) for x, y in corners])
+def _panel(axes: Axes, canvas: FigureCanvasAgg, ground: Ground, box: Bbox, title: str, *, inset: bool) -> list[str]:
+    """Draw one map and return the names there was no room for."""
+    network, roads = ground.network, ground.roads
+    frame(axes, box)
+    furnish(axes, title)
+    scale = 2.1 if inset else 0.85 if len(roads) < DENSE_ROADS else 0.4
+    draw_areas(axes, network)
+    _draw_roads(axes, roads, scale)
+    hidden = None if inset else ground.complex_box
+    sites = {key: site for key, site in network.sites.items() if _shown(site.x, site.y, box, hidden)}
+    marks = _draw_places(axes, network, sites, hidden, fine=inset)
+    if hidden is not None:
+        axes.add_patch(Rectangle(hidden.p0, hidden.width, hidden.height, fill=False, color="#888", lw=1.4))
+    _legend(axes, ground, marks, inset=inset)
+    canvas.figure.draw_without_rendering()
+    step_m = 3.0 * box.width / axes.get_window_extent().width
+    drawn = shapely.get_coordinates(shapely.segmentize(roads.geometry.to_numpy(), step_m))
+    labels = Labels(axes, canvas, np.concatenate([drawn, *(_disc(s.x, s.y, 2.5 * step_m) for s in sites.values())]))
+    labels.beside(_site_labels(sites, 9.5 if inset else 8.5))
+    if not inset:
+        labels.beside(_gateway_labels(network))
+    _name_roads(labels, roads, box, main_only=not inset)
+    if inset:
+        labels.beside(_area_labels(network, sites, box))
+    return labels.left_out
 
 
-def _font(size: float) -> FontProperties:
-    # found, not imported: the package sets matplotlib's global font when it is imported
-    spec = importlib.util.find_spec("koreanize_matplotlib")
-    if spec is None or spec.origin is None:
-        msg = "the package koreanize-matplotlib, which brings the font NanumGothic, is not installed"
-        raise SetupError(msg)
-    return FontProperties(fname=str(Path(spec.origin).parent / "fonts" / "NanumGothic.ttf"), size=size)
+def _disc(x: float, y: float, radius: float) -> NDArray[np.float64]:
+    """Return points that fill a mark; shape (points, 2)."""
+    steps = np.linspace(-radius, radius, 9)
+    return np.array([(x + dx, y + dy) for dx in steps for dy in steps])
+
+
+def _shown(x: float, y: float, box: Bbox, hidden: Bbox | None) -> bool:
+    return bool(box.contains(x, y)) and not (hidden is not None and bool(hidden.contains(x, y)))
+
+
+def draw_areas(axes: Axes, network: Network) -> None:
+    """Draw the pieces of ground, larger ones first."""
+    areas = sorted(network.areas.values(), key=lambda area: -shapely.Polygon(area.shape).area)
+    for area in areas:
+        colour = AREA_COLOURS.get(area.kind, OTHER_AREA)
+        axes.add_patch(Polygon(area.shape, facecolor=colour, edgecolor="#9a8fa5", lw=0.7, zorder=1))
 
 
 def _draw_roads(axes: Axes, roads: geopandas.GeoDataFrame, scale: float) -> None:
-    for status, (colour, dash) in STATUS_STYLES.items():
-        chosen = roads[roads["status"] == status]
-        if not chosen.empty:
-            widths = scale * (0.6 + chosen["lanes"])
-            chosen.plot(ax=axes, color=colour, linestyle=dash or "solid", linewidth=widths.to_numpy(), zorder=2)
+    """Draw level by level: each over the casing of those below it, bridges with dark parapets."""
+    for layer in sorted(roads["layer"].unique()):
+        level = roads[roads["layer"] == layer]
+        order = 2 + 0.1 * max(int(layer), 0)
+        if layer > 0:
+            _lines(axes, level, "#000000", scale, extra=2.2, zorder=order)
+            _lines(axes, level, "#ffffff", scale, extra=1.2, zorder=order + 0.01)
+        for status, (colour, dash) in STATUS_STYLES.items():
+            _lines(axes, level[level["status"] == status], colour, scale, dash=dash, zorder=order + 0.02)
+        motor = level[level["motor_road"] & (level["lanes"] > 1)]
+        _lines(axes, motor, MOTOR_CORE, 0.28 * scale, zorder=order + 0.03)
+
+
+def _lines(
+    axes: Axes, roads: geopandas.GeoDataFrame, colour: str, scale: float, *, dash: Dash | None = None,
+    extra: float = 0.0, zorder: float,
+) -> None:  # fmt: skip
+    if roads.empty:
+        return
+    widths = scale * (0.5 + 1.1 * roads["lanes"].to_numpy(dtype=float)) + extra
+    segments = [shapely.get_coordinates(line) for line in roads.geometry]
+    style = dash or "solid"
+    axes.add_collection(LineCollection(segments, colors=colour, linewidths=widths, linestyles=[style], zorder=zorder))
 
 
 def _draw_places(
-    axes: Axes, network: Network, sites: dict[str, SitePlace], shift: tuple[float, float], scale: float
-) -> None:
-    dx, dy = shift
-    stops = np.array([(stop.x - dx, stop.y - dy) for stop in network.stops.values()])
-    axes.scatter(stops[:, 0], stops[:, 1], s=9 * scale, color=STOP_COLOUR, edgecolor="white", linewidth=0.3, zorder=4)
-    marks = np.array([_utm(site, shift) for key, site in sites.items() if key != "shuttle_depot"])
-    if marks.size:
-        axes.scatter(marks[:, 0], marks[:, 1], s=36, marker="D", color=SITE_COLOUR, edgecolor="white", zorder=5)
-    if "shuttle_depot" in sites:
-        axes.scatter(
-            *_utm(sites["shuttle_depot"], shift),
-            s=90,
-            marker="s",
-            color=DEPOT_COLOUR,
-            edgecolor="black",
-            zorder=6,
-        )
+    axes: Axes, network: Network, sites: Mapping[str, SitePlace], hidden: Bbox | None, *, fine: bool
+) -> list[Line2D]:
+    """Mark everything beside the roads and return the legend of what there is."""
+    box = Bbox([(axes.get_xlim()[0], axes.get_ylim()[0]), (axes.get_xlim()[1], axes.get_ylim()[1])])
+    handles: list[Line2D] = []
+
+    def mark(points: Iterable[tuple[float, float]], marker: MarkerType, colour: str, size: float, text: str) -> None:
+        shown = [point for point in points if _shown(*point, box, hidden)]
+        if shown:
+            x, y = zip(*shown, strict=True)
+            axes.scatter(x, y, s=size**2, marker=marker, color=colour, edgecolor="#222222", linewidth=0.5, zorder=5)
+            handles.append(Line2D([], [], ls="", ms=7, marker=marker, color=colour, mec="#222222", label=text))
+
+    mark(((s.x, s.y) for s in network.stops.values()), "o", STOP_COLOUR, 5 if fine else 3, "bus stop kerb")
+    mark(((p.x, p.y) for p in network.car_parks.values()), "s", PARK_COLOUR, 6 if fine else 4, "car park")
+    mark(((d.x, d.y) for d in network.docks.values()), "^", DOCK_COLOUR, 7 if fine else 4, "dock bays, truck staging")
+    mark(((c.x, c.y) for c in network.chargers.values()), "P", CHARGER_COLOUR, 7 if fine else 5, "charger")
+    for colour, text in (
+        (SITE_COLOUR, "works, institution"),
+        (HOME_COLOUR, "housing, town"),
+        (STATION_COLOUR, "station"),
+        (DEPOT_COLOUR, "depot"),
+    ):
+        mark(((s.x, s.y) for s in sites.values() if site_colour(s) == colour), "D", colour, 7, text)
+    return handles
 
 
-def _site_labels(sites: dict[str, SitePlace], shift: tuple[float, float], size: float) -> list[_Label]:
+def site_colour(site: SitePlace) -> str:
+    """Return the colour of a site's mark and name."""
+    if site.kind in HOME_KINDS:
+        return HOME_COLOUR
+    if site.kind in STATION_KINDS:
+        return STATION_COLOUR
+    return DEPOT_COLOUR if site.kind == "depot" else SITE_COLOUR
+
+
+def _site_labels(sites: Mapping[str, SitePlace], size: float) -> list[Label]:
+    named = [site for site in sites.values() if not UNNAMED.search(site.name_en)]
+    ranked = sorted(named, key=lambda site: (-(site.staff or 0), site.kind, site.name_ko))
     return [
-        _Label(f"{_short(site.name_ko)}\n{_short(site.name_en)}", *_utm(site, shift), SITE_COLOUR, size)
-        for site in sites.values()
+        Label(_two_names(site.name_ko, site.name_en), site.x, site.y, text_colour(site), size)
+        for site in ranked[:NAMES_AT_MOST]
     ]
 
 
-def _gateway_labels(network: Network, shift: tuple[float, float]) -> list[_Label]:
-    places = [(place, network.junctions[key]) for key, place in network.gateways.items()]
+def text_colour(site: SitePlace) -> str:
+    """Return the colour of a site's name: that of its mark, dark enough to be read."""
+    return "#8a5f00" if site.kind == "depot" else site_colour(site)
+
+
+def _gateway_labels(network: Network) -> list[Label]:
+    places = [(place, network.junctions[key]) for key, place in sorted(network.gateways.items())]
     return [
-        _Label(f"↔ {place.name_ko}\n{_short(place.name)}", node.x - shift[0], node.y - shift[1], "#555555", 7.0)
+        Label(f"↔ {_two_names(place.name_ko, place.name)}", node.x, node.y, GATEWAY_COLOUR, 8.0)
         for place, node in places
     ]
 
 
-def _short(name: str) -> str:
-    """Return a name without what stands in brackets."""
-    return name.partition("(")[0].strip()
+def _area_labels(network: Network, sites: Mapping[str, SitePlace], box: Bbox) -> list[Label]:
+    """Return the names of areas that no site's name stands for."""
+    found = []
+    for area in network.areas.values():
+        point = shapely.Polygon(area.shape).representative_point()
+        if area.site not in sites and box.contains(point.x, point.y):
+            found.append(Label(_two_names(area.name_ko, area.name_en), point.x, point.y, "#6b5b73", 8.0))
+    return found
 
 
-def _frame(axes: Axes, box: Bbox) -> None:
-    axes.set_xlim(box.x0, box.x1)
-    axes.set_ylim(box.y0, box.y1)
-    axes.set_aspect("equal")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_xlabel("")
-    axes.set_ylabel("")
+def _two_names(korean: str, english: str) -> str:
+    """Return a place's names without what stands in brackets; one of them when they are the same."""
+    first, second = (name.partition("(")[0].strip() for name in (korean, english))
+    return f"{first}\n{second}" if second and second != first else first
 
 
-def _furnish(axes: Axes, title: str, bar_m: int) -> None:
-    """Add title, scale bar and north arrow."""
-    axes.set_title(title, fontproperties=_font(12), loc="left")
-    west, east = axes.get_xlim()
-    south, north = axes.get_ylim()
-    x, y = west + 0.03 * (east - west), south + 0.03 * (north - south)
-    axes.add_patch(Rectangle((x, y), bar_m, 0.006 * (north - south), color="black", zorder=8))
-    text = f"{bar_m / 1000:g} km" if bar_m >= 1000 else f"{bar_m} m"
-    axes.text(x + bar_m / 2, y + 0.012 * (north - south), text, ha="center", va="bottom", fontproperties=_font(9))
-    axes.annotate(
-        "N",
-        xy=(0.965, 0.985),
-        xytext=(0.965, 0.925),
-        xycoords="axes fraction",
-        ha="center",
-        va="center",
-        fontproperties=_font(12),
-        arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.5},
-    )
+def _name_roads(labels: Labels, roads: geopandas.GeoDataFrame, box: Bbox, *, main_only: bool) -> None:
+    """Write each road's name once, on its longest piece."""
+    named = roads[(roads["name"] != "") & ~roads["name"].str.startswith(tuple("0123456789-"))]
+    if main_only:
+        named = named[(named["lanes"] >= 2) | named["motor_road"] | (named["speed_kmh"] >= 70)]
+    extent = shapely.box(*box.extents)
+    lines: dict[str, shapely.LineString] = {}
+    for name, group in named.groupby("name"):
+        merged = shapely.line_merge(shapely.union_all(group.geometry.to_numpy())).intersection(extent)
+        parts = [part for part in shapely.get_parts(merged) if part.geom_type == "LineString"]
+        if parts:
+            lines[str(name)] = max(parts, key=lambda part: part.length)
+    for name, line in sorted(lines.items(), key=lambda item: (-item[1].length, item[0])):
+        labels.along(name, line, colour="#3c4043", size=8.0)
 
 
-def _legend(axes: Axes, roads: geopandas.GeoDataFrame) -> None:
+def _legend(axes: Axes, ground: Ground, marks: list[Line2D], *, inset: bool) -> None:
+    entries: list[tuple[Artist | tuple[Artist, ...], str]] = [(mark, str(mark.get_label())) for mark in marks]
+    if inset:
+        kinds = sorted({area.kind for area in ground.network.areas.values()})
+        entries += [
+            (Patch(facecolor=AREA_COLOURS.get(k, OTHER_AREA), ec="#9a8fa5"), k.replace("_", " ")) for k in kinds
+        ]
+    else:
+        entries = [*_road_entries(ground.roads), *entries]
+        if ground.network.gateways:
+            arrow = Line2D([], [], color=GATEWAY_COLOUR, marker="$↔$", ls="", ms=9)
+            entries.append((arrow, "gateway of traffic"))
+    if entries:
+        handles, texts = zip(*entries, strict=True)
+        if ground.complex_box is None:
+            axes.legend(handles, texts, loc="upper left", bbox_to_anchor=(1.005, 1.0), prop=font(10), frameon=False)
+        else:
+            corner: Literal["upper right", "lower right"] = "upper right" if inset else "lower right"
+            axes.legend(handles, texts, loc=corner, prop=font(10), framealpha=0.95).set_zorder(10)
+
+
+def _road_entries(roads: geopandas.GeoDataFrame) -> list[tuple[Artist | tuple[Artist, ...], str]]:
     whole = roads["length_m"].sum()
-    handles = [
-        Line2D([], [], color=colour, linestyle=dash or "solid", lw=2.2, label=f"{status} road ({share:.0%} of length)")
-        for status, (colour, dash) in STATUS_STYLES.items()
-        if (share := roads.loc[roads["status"] == status, "length_m"].sum() / whole)
-    ]
-    marks = (
-        (SITE_COLOUR, "D", "site"),
-        (STOP_COLOUR, "o", "bus stop kerb"),
-        (DEPOT_COLOUR, "s", "shuttle depot"),
-    )
-    handles += [Line2D([], [], color=c, marker=m, ls="", label=text) for c, m, text in marks]
-    handles.append(Line2D([], [], color="#555555", marker="$↔$", ls="", label="gateway of background traffic"))
-    handles.append(Line2D([], [], color="#888888", lw=3, label="line width: lanes per direction, 1 to 3"))
-    axes.legend(handles=handles, loc="lower right", prop=_font(9), framealpha=0.95)
+    entries: list[tuple[Artist | tuple[Artist, ...], str]] = []
+    for status, (colour, dash) in STATUS_STYLES.items():
+        if share := roads.loc[roads["status"] == status, "length_m"].sum() / whole:
+            line = Line2D([], [], color=colour, linestyle=dash or "solid", lw=2.6)
+            entries.append((line, f"{status} road ({share:.{0 if share >= 0.01 else 1}%} of length)"))
+    if roads["motor_road"].any():
+        entries.append((_cored("#2b2b2b", 4.0, MOTOR_CORE, 1.0), "motor road"))
+    if (roads["layer"] > 0).any():
+        entries.append((_cored("#000000", 5.0, "#ffffff", 3.4), "bridge"))
+    entries.append((Line2D([], [], ls=""), "line width: lanes of a direction"))
+    return entries
 
 
-def _place_labels(axes: Axes, canvas: FigureCanvasAgg, labels: Sequence[_Label], roads: geopandas.GeoDataFrame) -> None:
-    """Write labels beside their marks, covering each other, marks, frame and roads as little as may be."""
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    frame = axes.get_window_extent(renderer)
-    step_m = 4.0 * (axes.get_xlim()[1] - axes.get_xlim()[0]) / frame.width
-    points = [p for line in roads.geometry for p in line.segmentize(step_m).coords]
-    inked = axes.transData.transform(np.array(points))
-    marks = [axes.transData.transform((label.x, label.y)) for label in labels]
-    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in marks]
-    taken += [Text.get_window_extent(text, renderer) for text in axes.texts]
-    if legend := axes.get_legend():
-        taken.append(legend.get_window_extent(renderer))
-    for label in labels:
-        note = _annotation(axes, label)
-        ranked = []
-        for rank, offset in enumerate(OFFSETS_PT):
-            _move(note, offset)
-            note.update_positions(renderer)
-            # of the text alone: an annotation's own extent includes its arrow
-            box = Text.get_window_extent(note, renderer).padded(1.5)
-            covered = sum(_area(box, other) for other in taken) + 5 * (box.width * box.height - _area(box, frame))
-            crossed = np.count_nonzero(((inked > box.min) & (inked < box.max)).all(axis=1))
-            ranked.append((covered + 12.0 * crossed + 6.0 * rank, rank, box))
-        _, rank, box = min(ranked, key=lambda item: item[:2])
-        _move(note, OFFSETS_PT[rank])
-        taken.append(box)
+def _cored(colour: str, width: float, core: str, core_width: float) -> tuple[Artist, ...]:
+    return Line2D([], [], color=colour, lw=width), Line2D([], [], color=core, lw=core_width)
 
 
-def _annotation(axes: Axes, label: _Label) -> Annotation:
-    return axes.annotate(
-        label.text,
-        xy=(label.x, label.y),
-        xytext=(0, 0),
-        textcoords="offset points",
-        fontproperties=_font(label.size),
-        color=label.colour,
-        linespacing=1.05,
-        zorder=9,
-        path_effects=[withStroke(linewidth=2.5, foreground="white", alpha=0.85)],
-        arrowprops={"arrowstyle": "-", "color": label.colour, "lw": 0.6, "shrinkA": 0, "shrinkB": 2},
-    )
-
-
-def _move(note: Annotation, offset: tuple[float, float]) -> None:
-    dx, dy = offset
-    note.set_position(offset)
-    note.set_horizontalalignment("left" if dx > 1 else "right" if dx < -1 else "center")
-    note.set_verticalalignment("bottom" if dy > 1 else "top" if dy < -1 else "center")
-
-
-def _area(a: Bbox, b: Bbox) -> float:
-    overlap = Bbox.intersection(a, b)
-    return float(overlap.width * overlap.height) if overlap is not None else 0.0
+def _round_length(length_m: float) -> float:
+    """Return the largest 1, 2 or 5 times a power of ten that is not longer."""
+    power = 10 ** math.floor(math.log10(length_m))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= length_m))

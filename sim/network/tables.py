@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
-from sim.errors import NetworkError
+from sim.network.polyline import LonLat, line_m
+from sim.network.sheets import REMOVALS, STATUSES, Row, Sheets, keyed
 
-STATUSES = ("confirmed", "likely", "schematic", "assumed", "planned")
-PLANNED = "planned"
-BASE_YEAR = 2026
-"""What opens later stays in the tables and out of the base network, its sites and its demand."""
-
-LonLat = tuple[float, float]
+MERGE = "merge"
+SHORTEST_ROAD_M = 1.0
+SHORTEST_GREEN_S = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Junction:
-    """A node of the survey; `signal` is `auto` (decided by the rule in `plain`), `yes` or `no`."""
+    """A node of the survey; `signal` is `auto` (decided by the rule in `plain`), `yes`, `no` or `merge`.
+
+    At a `merge` lanes split, join or end without crossing (the rule is in `merges`).
+    """
 
     id: str
     name: str
@@ -31,7 +30,11 @@ class Junction:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """A two-way road between two junctions; `via` holds its bends in order."""
+    """A road between two junctions; `via` holds its bends in order.
+
+    A one-way road leads from `start` to `end`; with bends they are its whole line, for a ramp starts and ends beside
+    a carriageway and not in the middle of the junction. Pieces of a surveyed road share its `survey_id`.
+    """
 
     id: str
     start: str
@@ -41,8 +44,18 @@ class Road:
     speed_kmh: float
     motor_only: bool
     status: str
-    length_m: float
+    length_m: float | None
+    """The survey's length, of a piece its share; nothing for roads that no survey measured."""
     via: tuple[LonLat, ...]
+    survey_id: str = ""
+    oneway: bool = False
+    layer: int = 0
+    """Level: 0 on the ground, 1 on a bridge above it."""
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """The edges built from the road: there and back, or one way."""
+        return (f"{self.id}+",) if self.oneway else (f"{self.id}+", f"{self.id}-")
 
     @property
     def is_arterial(self) -> bool:
@@ -133,8 +146,48 @@ class SignalTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class Roadside:
+    """A car park, dock, staging place or charger beside an edge, around metre `at_m` or in its middle."""
+
+    id: str
+    name: str
+    kind: str
+    site: str | None
+    edge: str
+    at_m: float | None
+    places: int
+    power_kw: float
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A piece of ground by its corners."""
+
+    id: str
+    name_ko: str
+    name_en: str
+    kind: str
+    site: str | None
+    shape: tuple[LonLat, ...]
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalPlan:
+    """A signal of a coordinated corridor: `roads` are the corridor's, `greens_s` follow the order of phases."""
+
+    junction: str
+    corridor: str
+    roads: tuple[str, ...]
+    cycle_s: int
+    greens_s: tuple[int, ...]
+    speed_kmh: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
-    """Everything in a network's `tables/`, planned rows included."""
+    """Everything in a network's `tables/` and in the overlays on it."""
 
     junctions: dict[str, Junction]
     roads: dict[str, Road]
@@ -145,129 +198,63 @@ class Tables:
     site_anchors: dict[str, SiteAnchor]
     gateways: dict[str, Gateway]
     signal_turns: tuple[SignalTurn, ...]
+    car_parks: Mapping[str, Roadside] = field(default_factory=dict)
+    docks: Mapping[str, Roadside] = field(default_factory=dict)
+    chargers: Mapping[str, Roadside] = field(default_factory=dict)
+    areas: Mapping[str, Ground] = field(default_factory=dict)
+    signal_plans: tuple[SignalPlan, ...] = ()
 
     def base(self) -> Tables:
-        """Return the tables of the base year: nothing planned, nothing that opens later."""
-        roads = {key: road for key, road in self.roads.items() if road.status != PLANNED}
-        used = {node for road in roads.values() for node in (road.start, road.end)}
-        return replace(
-            self,
-            roads=roads,
-            junctions={key: node for key, node in self.junctions.items() if key in used},
-            sites={
-                key: site
-                for key, site in self.sites.items()
-                if site.status != PLANNED and (site.opens is None or site.opens <= BASE_YEAR)
-            },
-        )
+        """Return the tables as they are built: without junctions that no road uses."""
+        used = {node for road in self.roads.values() for node in (road.start, road.end)}
+        return replace(self, junctions={key: node for key, node in self.junctions.items() if key in used})
 
 
-class _Row:
-    """One line of a table with parsers that name file, row and column in their errors."""
-
-    def __init__(self, file: Path, number: int, cells: dict[str, str]) -> None:
-        self._file = file
-        self._number = number
-        self._cells = cells
-
-    def fail(self, column: str, allowed: str) -> NetworkError:
-        found = self._cells[column]
-        return NetworkError(
-            f"{self._file.name}, row {self._number}, column {column}: found {found!r}, allowed: {allowed}"
-        )
-
-    def text(self, column: str) -> str:
-        value = self._cells[column].strip()
-        if not value:
-            raise self.fail(column, "a text that is not empty")
-        return value
-
-    def optional(self, column: str) -> str:
-        return self._cells[column].strip()
-
-    def choice(self, column: str, allowed: Collection[str]) -> str:
-        value = self._cells[column].strip()
-        if value not in allowed:
-            raise self.fail(column, ", ".join(sorted(allowed)) if len(allowed) <= 12 else f"{len(allowed)} known ids")
-        return value
-
-    def choices(self, column: str, allowed: Collection[str]) -> tuple[str, ...]:
-        values = tuple(self.text(column).split())
-        if not set(values) <= set(allowed):
-            raise self.fail(column, f"some of {len(allowed)} known ids, parted by blanks")
-        return values
-
-    def number(self, column: str, low: float, high: float) -> float:
-        try:
-            value = float(self._cells[column])
-        except ValueError as error:
-            raise self.fail(column, f"a number from {low:g} to {high:g}") from error
-        if not low <= value <= high:
-            raise self.fail(column, f"a number from {low:g} to {high:g}")
-        return value
-
-    def whole(self, column: str, low: int, high: int) -> int:
-        value = self.number(column, low, high)
-        if not value.is_integer():
-            raise self.fail(column, f"a whole number from {low} to {high}")
-        return int(value)
-
-    def optional_whole(self, column: str, low: int, high: int) -> int | None:
-        return self.whole(column, low, high) if self.optional(column) else None
-
-    def lonlat(self) -> LonLat:
-        return self.number("lon", -180, 180), self.number("lat", -90, 90)
-
-    def via(self, column: str = "via") -> tuple[LonLat, ...]:
-        points = []
-        for part in filter(None, self.optional(column).split(";")):
-            try:
-                lon, lat = (float(number) for number in part.split())
-            except ValueError as error:
-                raise self.fail(column, "points 'lon lat' parted by ';'") from error
-            points.append((lon, lat))
-        return tuple(points)
-
-
-def read_tables(folder: Path) -> Tables:
+def read_tables(folder: Path, *, overlays: Sequence[Path] = ()) -> Tables:
     """Read every table of a network.
 
     Parameters
     ----------
     folder
         The network's `tables/` folder.
+    overlays
+        Folders with tables of the same names and columns whose rows come on top, later ones last.
 
     Raises
     ------
     NetworkError
         A file or column is missing, or a cell is not allowed; the message names file, row and column.
     """
-    junctions = _keyed(_read(folder / "junctions.csv", JUNCTION_COLUMNS), _junction)
-    roads = _keyed(_read(folder / "roads.csv", ROAD_COLUMNS), lambda row: _road(row, junctions))
-    for row in _read(folder / "road_overrides.csv", ("road", "column", "value", "status", "reason")):
+    sheets = Sheets(folder, overlays)
+    junctions = keyed(sheets.rows("junctions.csv", JUNCTION_COLUMNS), _junction)
+    roads = keyed(sheets.rows("roads.csv", ROAD_COLUMNS), lambda row: _road(row, junctions))
+    removed = {row.choice("road", roads) for row in sheets.added(REMOVALS, ("road", "status", "reason"))}
+    for row in sheets.rows("road_overrides.csv", ("road", "column", "value", "status", "reason")):
         road = roads[row.choice("road", roads)]
         roads[road.id] = _overridden(road, row)
+    roads = {key: road for key, road in roads.items() if key not in removed}
     anchors = set(junctions) | set(roads) | {"", "line"}
-    places = _keyed(
-        _read(folder / "stop_places.csv", ("id", "name_ko", "lon", "lat", "anchor", "position_status", "basis")),
+    places = keyed(
+        sheets.rows("stop_places.csv", ("id", "name_ko", "lon", "lat", "anchor", "position_status", "basis")),
         lambda row: _stop_place(row, anchors),
     )
-    sites = _keyed(_read(folder / "sites.csv", SITE_COLUMNS), lambda row: _site(row, junctions))
-    return Tables(
+    sites = keyed(sheets.rows("sites.csv", SITE_COLUMNS), lambda row: _site(row, junctions, roads))
+    edges = {edge for road in roads.values() for edge in road.edges}
+    tables = Tables(
         junctions=junctions,
         roads=roads,
         stop_places=places,
         stops=tuple(
             StopRow(row.text("name"), row.choice("place", places), row.lonlat())
-            for row in _read(folder / "stops.csv", ("name", "ars_id", "place", "lon", "lat", "note"))
+            for row in sheets.rows("stops.csv", ("name", "ars_id", "place", "lon", "lat", "note"))
         ),
-        lines=_lines(folder / "lines.csv", places),
+        lines=_lines(sheets, places),
         sites=sites,
         site_anchors={
             row.choice("site", sites): SiteAnchor(
                 row.text("site"), row.choice("road", roads), row.choice("direction", ("+", "-"))
             )
-            for row in _read(folder / "site_anchors.csv", ("site", "road", "direction", "status", "basis"))
+            for row in sheets.rows("site_anchors.csv", ("site", "road", "direction", "status", "basis"))
         },
         gateways={
             row.choice("node", junctions): Gateway(
@@ -277,84 +264,73 @@ def read_tables(folder: Path) -> Tables:
                 roads=row.choices("roads", roads),
                 status=row.choice("status", STATUSES),
             )
-            for row in _read(folder / "gateways.csv", ("node", "name_en", "name_ko", "roads", "status", "basis"))
+            for row in sheets.rows("gateways.csv", ("node", "name_en", "name_ko", "roads", "status", "basis"))
         },
-        signal_turns=tuple(_signal_turn(row, roads) for row in _read(folder / "signal_turns.csv", TURN_COLUMNS)),
+        signal_turns=tuple(_signal_turn(row, roads) for row in sheets.rows("signal_turns.csv", TURN_COLUMNS)),
+        car_parks=keyed(sheets.rows("car_parks.csv", CAR_PARK_COLUMNS), lambda row: _roadside(row, edges, sites)),
+        docks=keyed(sheets.rows("docks.csv", DOCK_COLUMNS), lambda row: _roadside(row, edges, sites)),
+        chargers=keyed(sheets.rows("chargers.csv", CHARGER_COLUMNS), lambda row: _roadside(row, edges, sites)),
+        areas=keyed(sheets.rows("areas.csv", AREA_COLUMNS), lambda row: _ground(row, sites)),
+        signal_plans=tuple(
+            _signal_plan(row, junctions, roads) for row in sheets.rows("signal_plans.csv", PLAN_COLUMNS)
+        ),
     )
+    sheets.check_names()
+    return tables
 
 
 JUNCTION_COLUMNS = ("id", "name", "lon", "lat", "status", "basis", "admin", "signal", "signal_basis")
 ROAD_COLUMNS = (
-    *("id", "from", "to", "road", "name_ko", "lanes_per_direction", "speed_kmh", "motor_only"),
-    *("status", "length_m", "via", "note"),
+    *("id", "survey_id", "from", "to", "road", "name_ko", "lanes_per_direction", "speed_kmh", "motor_only"),
+    *("oneway", "layer", "status", "length_m", "via", "note"),
 )
 SITE_COLUMNS = (
     *("id", "name_ko", "name_en", "kind", "lon", "lat", "node", "area_m2", "staff", "shift", "opens"),
     *("status", "position_status", "basis"),
 )
+CAR_PARK_COLUMNS = ("id", "name", "site", "edge", "at_m", "capacity", "status", "basis")
+DOCK_COLUMNS = ("id", "name", "kind", "site", "edge", "at_m", "bays", "status", "basis")
+CHARGER_COLUMNS = ("id", "name", "edge", "at_m", "power_kw", "status", "basis")
+AREA_COLUMNS = ("id", "name_ko", "name_en", "kind", "site", "shape", "status", "basis")
+PLAN_COLUMNS = ("junction", "corridor", "roads", "cycle_s", "greens_s", "progression_kmh", "status", "reason")
 TURN_COLUMNS = ("from", "to", "from_lane", "to_lane", "signal", "status", "reason")
 
 
-_Item = TypeVar("_Item", Junction, Road, StopPlace, Site)
-
-
-def _read(file: Path, columns: tuple[str, ...]) -> list[_Row]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{file}: cannot be read as a UTF-8 table: {error}"
-        raise NetworkError(msg) from error
-    reader = csv.reader(text.splitlines())
-    found = tuple(next(reader, ()))
-    if found != columns:
-        msg = f"{file.name}, row 1: found columns {', '.join(found)}; allowed: {', '.join(columns)}"
-        raise NetworkError(msg)
-    rows = []
-    for number, cells in enumerate(reader, start=2):
-        if len(cells) != len(columns):
-            msg = f"{file.name}, row {number}: found {len(cells)} cells, allowed: {len(columns)}"
-            raise NetworkError(msg)
-        rows.append(_Row(file, number, dict(zip(columns, cells, strict=True))))
-    return rows
-
-
-def _keyed(rows: list[_Row], build: Callable[[_Row], _Item]) -> dict[str, _Item]:
-    items: dict[str, _Item] = {}
-    for row in rows:
-        item = build(row)
-        if item.id in items:
-            fault = row.fail("id", "an id that no earlier row has")
-            raise fault
-        items[item.id] = item
-    return items
-
-
-def _junction(row: _Row) -> Junction:
+def _junction(row: Row) -> Junction:
     return Junction(
         id=row.text("id"),
         name=row.text("name"),
         lonlat=row.lonlat(),
         status=row.choice("status", STATUSES),
-        signal=row.choice("signal", ("auto", "yes", "no")),
+        signal=row.choice("signal", ("auto", "yes", "no", MERGE)),
     )
 
 
-def _road(row: _Row, junctions: Collection[str]) -> Road:
+def _road(row: Row, junctions: dict[str, Junction]) -> Road:
+    start, end = row.choice("from", junctions), row.choice("to", junctions)
+    oneway, via = row.choice("oneway", ("yes", "no")) == "yes", row.via()
+    line = via if oneway and via else (junctions[start].lonlat, *via, junctions[end].lonlat)
+    if start == end or line_m(line) < SHORTEST_ROAD_M:
+        fault = row.fail("to", f"a junction {SHORTEST_ROAD_M:g} m or more away from {start}: a road has a length")
+        raise fault
     return Road(
         id=row.text("id"),
-        start=row.choice("from", junctions),
-        end=row.choice("to", junctions),
+        start=start,
+        end=end,
         name_ko=row.text("name_ko"),
         lanes=row.whole("lanes_per_direction", 1, 6),
         speed_kmh=row.number("speed_kmh", 5, 120),
         motor_only=row.choice("motor_only", ("yes", "no")) == "yes",
         status=row.choice("status", STATUSES),
-        length_m=row.number("length_m", 1, 100_000),
-        via=row.via(),
+        length_m=row.number("length_m", 1, 100_000) if row.optional("length_m") else None,
+        via=via,
+        survey_id=row.text("survey_id"),
+        oneway=oneway,
+        layer=row.whole("layer", 0, 3),
     )
 
 
-def _overridden(road: Road, row: _Row) -> Road:
+def _overridden(road: Road, row: Row) -> Road:
     row.choice("status", STATUSES)
     row.text("reason")
     column = row.choice("column", ("lanes_per_direction", "speed_kmh", "via"))
@@ -365,8 +341,8 @@ def _overridden(road: Road, row: _Row) -> Road:
     return replace(road, lanes=row.whole("value", 1, 6))
 
 
-def _signal_turn(row: _Row, roads: dict[str, Road]) -> SignalTurn:
-    edges = {f"{road}{direction}": roads[road] for road in roads for direction in "+-"}
+def _signal_turn(row: Row, roads: dict[str, Road]) -> SignalTurn:
+    edges = {edge: road for road in roads.values() for edge in road.edges}
     start, end = row.choice("from", edges), row.choice("to", edges)
     row.choice("status", STATUSES)
     row.text("reason")
@@ -379,7 +355,51 @@ def _signal_turn(row: _Row, roads: dict[str, Road]) -> SignalTurn:
     )
 
 
-def _stop_place(row: _Row, anchors: Collection[str]) -> StopPlace:
+def _signal_plan(row: Row, junctions: Collection[str], roads: Collection[str]) -> SignalPlan:
+    row.choice("status", STATUSES)
+    row.text("reason")
+    return SignalPlan(
+        junction=row.choice("junction", junctions),
+        corridor=row.text("corridor"),
+        roads=row.choices("roads", roads),
+        cycle_s=row.whole("cycle_s", 30, 240),
+        greens_s=row.wholes("greens_s", SHORTEST_GREEN_S, 200),
+        speed_kmh=row.number("progression_kmh", 5, 120),
+    )
+
+
+def _roadside(row: Row, edges: Collection[str], sites: Collection[str]) -> Roadside:
+    site = row.choice("site", {*sites, ""}) if row.has("site") else ""
+    return Roadside(
+        id=row.text("id"),
+        name=row.text("name"),
+        kind=row.choice("kind", ("dock", "staging")) if row.has("kind") else "",
+        site=site or None,
+        edge=row.choice("edge", edges),
+        at_m=row.number("at_m", 0, 100_000) if row.optional("at_m") else None,
+        places=next((row.whole(column, 1, 20_000) for column in ("capacity", "bays") if row.has(column)), 1),
+        power_kw=row.number("power_kw", 1, 1000) if row.has("power_kw") else 0.0,
+        status=row.choice("status", STATUSES),
+    )
+
+
+def _ground(row: Row, sites: Collection[str]) -> Ground:
+    shape = row.via("shape")
+    if len(shape) < 3:
+        fault = row.fail("shape", "three corners or more: 'lon lat' parted by ';'")
+        raise fault
+    return Ground(
+        id=row.text("id"),
+        name_ko=row.text("name_ko"),
+        name_en=row.text("name_en"),
+        kind=row.text("kind"),
+        site=row.choice("site", {*sites, ""}) or None,
+        shape=shape,
+        status=row.choice("status", STATUSES),
+    )
+
+
+def _stop_place(row: Row, anchors: Collection[str]) -> StopPlace:
     return StopPlace(
         id=row.text("id"),
         name_ko=row.text("name_ko"),
@@ -389,14 +409,18 @@ def _stop_place(row: _Row, anchors: Collection[str]) -> StopPlace:
     )
 
 
-def _site(row: _Row, junctions: Collection[str]) -> Site:
+def _site(row: Row, junctions: Collection[str], roads: dict[str, Road]) -> Site:
+    node = row.choice("node", junctions)
+    if not any(node in (road.start, road.end) and not road.motor_only for road in roads.values()):
+        fault = row.fail("node", "a junction with a road open to people, where the site's gate can stand")
+        raise fault
     return Site(
         id=row.text("id"),
         name_ko=row.text("name_ko"),
         name_en=row.text("name_en"),
         kind=row.text("kind"),
         lonlat=row.lonlat(),
-        node=row.choice("node", junctions),
+        node=node,
         staff=row.optional_whole("staff", 0, 1_000_000),
         shift=row.optional("shift"),
         opens=row.optional_whole("opens", 1900, 2100),
@@ -405,10 +429,10 @@ def _site(row: _Row, junctions: Collection[str]) -> Site:
     )
 
 
-def _lines(file: Path, places: Collection[str]) -> dict[str, tuple[LineStop, ...]]:
+def _lines(sheets: Sheets, places: Collection[str]) -> dict[str, tuple[LineStop, ...]]:
     columns = ("line", "direction", "sequence", "stop", "place", "lon", "lat", "position_status")
     lines: dict[str, list[LineStop]] = {}
-    for row in _read(file, columns):
+    for row in sheets.rows("lines.csv", columns):
         call = LineStop(
             line=row.text("line"),
             direction=row.text("direction"),

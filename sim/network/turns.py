@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from itertools import pairwise
 from xml.etree import ElementTree as ET
 
-from sim.network.tables import LonLat, Road, SignalTurn, Tables
+from sim.network.polyline import LonLat, bearing_deg, distance_m, rounded
+from sim.network.tables import Road, SignalTurn, Tables
 
 THROUGH_DEG = 45.0
 """A movement that bends less is a through movement."""
@@ -17,15 +16,20 @@ MEASURE_M = 40.0
 """An arm's bearing is taken this far from the junction: nearer points are drawn too coarsely."""
 JUNCTION_RADIUS_M = 20.0
 """Bends of a road this near to its junctions lie within them."""
+SHARP_DEG = 50.0
+CORNER_CUT_M = 40.0
+"""The survey draws a curve as one corner; cut at this distance a corner of 100 degrees becomes a curve for lorries."""
 VIEW_M = 30.0
 """How far before a right turn that gives way its drivers see the others: the turns have lanes and islands of their
 own. With SUMO's 4.5 m all brake for nobody, and the one at R1 carries 1,330 veh/h instead of 1,700."""
-METRES_PER_DEGREE = 111_195.0
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A road at a junction with the bearing on which it leaves, degrees clockwise from north."""
+    """A road at a junction with the bearing on which it leaves, degrees clockwise from north.
+
+    Of a one-way road either the inbound or the outbound edge is empty.
+    """
 
     road: Road
     bearing_deg: float
@@ -37,17 +41,13 @@ def road_points(road: Road, tables: Tables) -> tuple[LonLat, ...]:
     """Return a road's line from junction to junction without bends inside the junctions.
 
     The survey's lines follow bus paths, some of which have a vertex a few metres from a junction: netconvert
-    makes loops of those.
+    makes loops of those. The line of a one-way road is drawn whole.
     """
+    if road.oneway and road.via:
+        return road.via
     start, end = tables.junctions[road.start].lonlat, tables.junctions[road.end].lonlat
     bends = [p for p in road.via if min(distance_m(p, start), distance_m(p, end)) > JUNCTION_RADIUS_M]
-    return (start, *bends, end)
-
-
-def distance_m(a: LonLat, b: LonLat) -> float:
-    """Return the distance of two near points, good to 1 in 1,000 within a network of this size."""
-    east = (b[0] - a[0]) * math.cos(math.radians(a[1]))
-    return math.hypot(east, b[1] - a[1]) * METRES_PER_DEGREE
+    return rounded((start, *bends, end), limit_deg=SHARP_DEG, cut_m=CORNER_CUT_M)
 
 
 def arms(junction: str, tables: Tables) -> list[Arm]:
@@ -55,10 +55,11 @@ def arms(junction: str, tables: Tables) -> list[Arm]:
     found = []
     for road in tables.roads.values():
         points = road_points(road, tables)
+        back = "" if road.oneway else f"{road.id}-"
         if road.start == junction:
-            found.append(Arm(road, _bearing(points), f"{road.id}-", f"{road.id}+"))
+            found.append(Arm(road, bearing_deg(points, MEASURE_M), back, f"{road.id}+"))
         elif road.end == junction:
-            found.append(Arm(road, _bearing(points[::-1]), f"{road.id}+", f"{road.id}-"))
+            found.append(Arm(road, bearing_deg(points[::-1], MEASURE_M), f"{road.id}+", back))
     return found
 
 
@@ -75,14 +76,15 @@ def connect(root: ET.Element, junction: str, tables: Tables) -> None:
     runs as it says instead.
     """
     all_arms = arms(junction, tables)
-    for inbound in all_arms:
+    for inbound in (arm for arm in all_arms if arm.inbound):
         for outbound, turns in _movements(inbound, all_arms):
             named = [t for t in tables.signal_turns if (t.start, t.end) == (inbound.inbound, outbound.outbound)]
             for turn in named or turns:
-                _add(root, turn)
+                add_turn(root, turn)
 
 
-def _add(root: ET.Element, turn: SignalTurn) -> None:
+def add_turn(root: ET.Element, turn: SignalTurn) -> None:
+    """Add one lane's movement to a `connections` document."""
     cells = {
         "from": turn.start,
         "to": turn.end,
@@ -95,10 +97,14 @@ def _add(root: ET.Element, turn: SignalTurn) -> None:
 
 
 def _movements(inbound: Arm, all_arms: list[Arm]) -> list[tuple[Arm, list[SignalTurn]]]:
-    """Return where an approach leads, with the lanes: through, the turns, the U-turn."""
+    """Return where an approach leads, with the lanes: through, the turns, the U-turn.
+
+    Nobody leaves a motor road by one ramp to enter it by the next.
+    """
     lanes = inbound.road.lanes
-    through = _through(inbound, all_arms)
-    others = [a for a in all_arms if a not in (inbound, through) and abs(bend_deg(inbound, a)) < REVERSAL_DEG]
+    targets = [a for a in all_arms if a.outbound and a is not inbound and not (a.road.oneway and inbound.road.oneway)]
+    through = _through(inbound, targets)
+    others = [a for a in targets if a is not through and abs(bend_deg(inbound, a)) < REVERSAL_DEG]
     lefts = [arm for arm in others if bend_deg(inbound, arm) < 0]
     found = []
     if through is not None:
@@ -109,7 +115,9 @@ def _movements(inbound: Arm, all_arms: list[Arm]) -> list[tuple[Arm, list[Signal
         rights = len(others) > len(lefts)
         pairs = _left_lanes(inbound, arm, through, rights=rights) if arm in lefts else [(0, 0)]
         found.append((arm, _turns(inbound, arm, pairs, signal=bend_deg(inbound, arm) <= THROUGH_DEG)))
-    return [*found, (inbound, _turns(inbound, inbound, [(lanes - 1, lanes - 1)], signal=True))]
+    if inbound.outbound:
+        found.append((inbound, _turns(inbound, inbound, [(lanes - 1, lanes - 1)], signal=True)))
+    return found
 
 
 def _turns(inbound: Arm, outbound: Arm, pairs: list[tuple[int, int]], *, signal: bool) -> list[SignalTurn]:
@@ -125,23 +133,7 @@ def _left_lanes(inbound: Arm, outbound: Arm, through: Arm | None, *, rights: boo
     return [(lanes - 1 - number, targets - 1 - number) for number in range(min(count, targets))]
 
 
-def _through(inbound: Arm, all_arms: list[Arm]) -> Arm | None:
+def _through(inbound: Arm, targets: list[Arm]) -> Arm | None:
     """Return the arm that goes on from another: the widest of those straight ahead, then the straightest."""
-    ahead = [a for a in all_arms if a is not inbound and abs(bend_deg(inbound, a)) < THROUGH_DEG]
+    ahead = [a for a in targets if abs(bend_deg(inbound, a)) < THROUGH_DEG]
     return min(ahead, key=lambda a: (-a.road.lanes, abs(bend_deg(inbound, a))), default=None)
-
-
-def _bearing(points: tuple[LonLat, ...]) -> float:
-    target = _point_along(points, MEASURE_M)
-    east = (target[0] - points[0][0]) * math.cos(math.radians(points[0][1]))
-    return math.degrees(math.atan2(east, target[1] - points[0][1])) % 360.0
-
-
-def _point_along(points: tuple[LonLat, ...], metres: float) -> LonLat:
-    for start, end in pairwise(points):
-        leg = distance_m(start, end)
-        if leg >= metres:
-            share = metres / leg
-            return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
-        metres -= leg
-    return points[-1]

@@ -8,7 +8,9 @@ import pytest
 from sim.errors import NetworkError
 from sim.home import home
 from sim.network.plain import signalled
+from sim.network.polyline import line_m
 from sim.network.tables import read_tables
+from sim.network.turns import road_points
 
 TABLES = home() / "networks" / "bitgreen" / "tables"
 
@@ -30,18 +32,35 @@ def spoil(tables: Path, file: str, old: str, new: str) -> None:
     [
         ("junctions.csv", "X1,", "X2,", ("junctions.csv", "row 3", "column id", "'X2'")),
         ("junctions.csv", "126.673061", "east", ("junctions.csv", "row 2", "column lon", "'east'", "-180 to 180")),
-        ("roads.csv", "L001,R1,X1", "L001,R1,X99", ("roads.csv", "row 2", "column to", "'X99'")),
-        ("roads.csv", "no,confirmed,147", "no,certain,147", ("roads.csv", "column status", "'certain'", "likely")),
-        ("roads.csv", "126.67431 35.16362", "126.67431", ("roads.csv", "row 2", "column via", "lon lat")),
+        ("roads.csv", "L001,L001,R1,X1", "L001,L001,R1,X99", ("roads.csv", "row 2", "column to", "'X99'")),
+        ("roads.csv", "no,0,confirmed,147", "no,0,certain,147", ("roads.csv", "column status", "'certain'", "likely")),
+        ("roads.csv", "126.674277 35.163548", "126.674277", ("roads.csv", "row 2", "column via", "lon lat")),
         ("roads.csv", "motor_only", "cars_only", ("roads.csv", "row 1", "cars_only", "motor_only")),
-        ("roads.csv", "L002,X1,X2", "L002,X1", ("roads.csv", "row 3", "11 cells", "12")),
+        ("roads.csv", "L002,L002,X1,X2", "L002,L002,X1", ("roads.csv", "row 3", "14 cells", "15")),
         ("road_overrides.csv", "L001,lanes_per_direction,2", "L001,lanes_per_direction,2.5", ("value", "'2.5'")),
         ("road_overrides.csv", "L001,lanes", "L001,width", ("column column", "speed_kmh")),
         ("signal_turns.csv", "L052-,L001+,0,1", "L052-,L001+,2,1", ("column from_lane", "'2'", "0 to 1")),
-        ("lines.csv", "97,out,2,", "97,out,3,", ("lines.csv", "row 3", "column sequence", "'3'")),
+        ("lines.csv", "97,out,2,", "97,out,98,", ("lines.csv", "row 3", "column sequence", "'98'")),
         ("stop_places.csv", "R21,likely", "R99,likely", ("column anchor", "'R99'")),
-        ("sites.csv", ",X4,604339,705,", ",X4,604339,many,", ("sites.csv", "row 2", "column staff", "'many'")),
+        ("sites.csv", ",G40,604339,705,", ",G40,604339,many,", ("sites.csv", "row 2", "column staff", "'many'")),
         ("gateways.csv", "L095 L096", "L095 L996", ("gateways.csv", "column roads", "'L095 L996'")),
+        ("junctions.csv", "126.673061,35.163897", "35.163897,126.673061", ("row 2", "column lon", "swap lon and lat")),
+        ("junctions.csv", "126.673061,35.163897", "126.573061,35.163897", ("row 2", "column lon", "126.58 to 126.88")),
+        ("sites.csv", "126.6710,35.1735", "35.1735,126.6710", ("sites.csv", "row 2", "column lon", "swap lon and lat")),
+        (
+            "roads.csv",
+            "126.674277 35.163548",
+            "35.163548 126.674277",
+            ("roads.csv", "row 2", "column via", "35.163548"),
+        ),
+        ("roads.csv", "L002,L002,X1,X2", "L002,L002,X1,X1", ("roads.csv", "row 3", "column to", "'X1'", "a length")),
+        ("junctions.csv", "126.671087,35.1648", "126.673061,35.163897", ("roads.csv", "row 3", "column to", "1 m")),
+        ("sites.csv", ",G40,604339,705,", ",R45,604339,705,", ("sites.csv", "row 2", "'R45'", "open to people")),
+        ("car_parks.csv", ",N31+,", ",N99+,", ("car_parks.csv", "column edge", "'N99+'")),
+        ("car_parks.csv", "park.cams", "park.jayeo", ("car_parks.csv", "column id", "no earlier row")),
+        ("docks.csv", ",staging,", ",garage,", ("docks.csv", "column kind", "dock, staging")),
+        ("chargers.csv", ",100,", ",0,", ("chargers.csv", "row 2", "column power_kw", "1 to 1000")),
+        ("signal_plans.csv", "66 18 17", "66 5 30", ("signal_plans.csv", "column greens_s", "'66 5 30'")),
     ],
 )
 def test_bad_cells_name_their_place(tables: Path, file: str, old: str, new: str, places: tuple[str, ...]) -> None:
@@ -58,12 +77,34 @@ def test_a_missing_table_is_named(tables: Path) -> None:
         read_tables(tables)
 
 
-def test_planned_and_later_rows_stay_in_the_tables_and_out_of_the_base() -> None:
-    whole = read_tables(TABLES)
-    base = whole.base()
-    assert set(whole.roads) - set(base.roads) == {"L077"}
-    assert set(whole.sites) - set(base.sites) == {"kumho_hampyeong", "future_car", "pilot_city"}
-    assert set(whole.junctions) == set(base.junctions)
+def test_coordinates_are_in_the_study_box_or_named_with_their_row(tables: Path) -> None:
+    spoil(tables, "areas.csv", "126.", "127.")
+    with pytest.raises(NetworkError, match=r"areas\.csv, row 2, column shape"):
+        read_tables(tables)
+
+
+def test_pieces_of_a_surveyed_road_share_its_length() -> None:
+    pieces = [road for road in read_tables(TABLES).roads.values() if road.survey_id == "L010"]
+    assert [road.id for road in pieces] == ["L010a", "L010b", "L010c"]
+    assert sum(road.length_m or 0 for road in pieces) == pytest.approx(820, abs=0.2)
+
+
+def test_ramps_lead_one_way_and_are_drawn_whole() -> None:
+    tables = read_tables(TABLES)
+    ramps = [road for road in tables.roads.values() if road.oneway]
+    assert len(ramps) == 14
+    for ramp in ramps:
+        assert (ramp.edges, ramp.motor_only) == ((f"{ramp.id}+",), True)
+        assert road_points(ramp, tables) == ramp.via
+        assert 200 <= line_m(ramp.via) <= 450
+
+
+def test_every_works_has_a_car_park_for_nine_in_ten() -> None:
+    tables = read_tables(TABLES)
+    for site in tables.sites.values():
+        in_complex = 126.655 < site.lonlat[0] < 126.682 and 35.162 < site.lonlat[1] < 35.19
+        if in_complex and site.staff:
+            assert sum(park.places for park in tables.car_parks.values() if park.site == site.id) >= 0.9 * site.staff
 
 
 def test_overrides_change_only_what_they_name() -> None:
@@ -71,10 +112,10 @@ def test_overrides_change_only_what_they_name() -> None:
     assert (road.lanes, road.speed_kmh, road.status) == (2, 50.0, "confirmed")
 
 
-def test_signals_stand_where_arterials_meet_and_nowhere_inside_the_complex() -> None:
+def test_signals_stand_where_arterials_meet_and_inside_the_complex_only_by_the_table() -> None:
     signals = signalled(read_tables(TABLES).base())
     assert {"R1", "R4", "R8", "R12", "R18"} <= set(signals)
-    assert not [key for key in signals if key[0] in "XSP"]
+    assert [key for key in signals if key[0] in "XSPG"] == ["X7"]
 
 
 @pytest.mark.parametrize(("choice", "expected"), [("no", False), ("yes", True)])

@@ -4,8 +4,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from sim.network.polyline import distance_m
 from sim.network.tables import Junction, Road, SignalTurn, Tables
-from sim.network.turns import arms, bend_deg, connect, distance_m, road_points
+from sim.network.turns import arms, bend_deg, connect, road_points
 
 CENTRE = (126.7, 35.1)
 AROUND = {"N": (126.7, 35.11), "E": (126.711, 35.1), "S": (126.7, 35.09), "W": (126.689, 35.1)}

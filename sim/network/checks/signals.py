@@ -1,0 +1,94 @@
+"""Signal plans: every movement gets green, long enough, and a yellow after it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from sim.network.checks.record import Check, judged, skipped
+from sim.network.checks.subject import Subject
+
+MIN_YELLOW_S = 3.0
+MIN_GREEN_S = 5.0
+GREEN = frozenset("Ggs")
+"""`s` is a green arrow for right turns after a stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One phase of a plan; an actuated one lasts `shortest_s` at least."""
+
+    state: str
+    shortest_s: float
+
+
+def signal_checks(subject: Subject) -> Iterator[Check]:
+    """Yield the check of all signal plans and their kinds."""
+    plans, links = read_signals(subject.network.net_file)
+    name = "signal plans serve every movement"
+    if not plans:
+        yield skipped(name, "no signal in this network")
+        return
+    faults = [fault for key, phases in sorted(plans.items()) for fault in plan_faults(key, phases, links[key[0]])]
+    movements = sum(len(links[signal]) for signal, _ in plans)
+    figure = f"{len(plans)} plans, {movements} controlled movements, {len(faults)} faults"
+    yield judged(name, figure, ok=not faults, detail=faults, ours=subject.surveyed)
+    cleared = [signal for (signal, _), phases in sorted(plans.items()) if _has_all_red(phases)]
+    figure = f"{len(cleared)} of {len(plans)} plans"
+    yield judged("signals with an all-red clearance", figure, ok=True, detail=[", ".join(cleared)] if cleared else [])
+
+
+def read_signals(net_file: Path) -> tuple[dict[tuple[str, str], list[Phase]], dict[str, set[int]]]:
+    """Return the phases of each signal's programs, and the links of each signal that vehicles take."""
+    plans: dict[tuple[str, str], list[Phase]] = {}
+    links: defaultdict[str, set[int]] = defaultdict(set)
+    for _, element in ET.iterparse(net_file):  # noqa: S314 (built here, never uploaded)
+        if element.tag == "tlLogic":
+            plans[element.attrib["id"], element.attrib["programID"]] = [
+                Phase(phase.attrib["state"], float(phase.get("minDur", phase.attrib["duration"])))
+                for phase in element.iter("phase")
+            ]
+        elif element.tag == "connection" and "tl" in element.attrib and not element.attrib["from"].startswith(":"):
+            links[element.attrib["tl"]].add(int(element.attrib["linkIndex"]))
+        if element.tag in {"edge", "junction", "connection", "tlLogic"}:
+            element.clear()
+    return plans, links
+
+
+def plan_faults(key: tuple[str, str], phases: Sequence[Phase], links: set[int]) -> Iterator[str]:
+    """Yield what is wrong with one plan, a movement each."""
+    for link in sorted(links):
+        place = f"signal {key[0]}, program {key[1]}, link {link}"
+        runs = _runs([(phase.state[link], phase.shortest_s) for phase in phases])
+        if not any(kind == "green" for kind, _ in runs):
+            yield f"{place}: never green"
+        for (kind, seconds), (after, after_s) in zip(runs, runs[1:] + runs[:1], strict=True):
+            if kind != "green" or len(runs) == 1:
+                continue
+            if seconds < MIN_GREEN_S:
+                yield f"{place}: green for {seconds:.0f} s, at least {MIN_GREEN_S:.0f} s"
+            if after != "yellow" or after_s < MIN_YELLOW_S:
+                found = f"{after_s:.0f} s of yellow" if after == "yellow" else f"{after} at once"
+                yield f"{place}: after green {found}, at least {MIN_YELLOW_S:.0f} s of yellow"
+
+
+def _runs(states: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Join phases of one colour, round the end of the cycle too."""
+    runs: list[tuple[str, float]] = []
+    for letter, seconds in states:
+        kind = "green" if letter in GREEN else "yellow" if letter in "yY" else "red"
+        if runs and runs[-1][0] == kind:
+            runs[-1] = kind, runs[-1][1] + seconds
+        else:
+            runs.append((kind, seconds))
+    if len(runs) > 1 and runs[0][0] == runs[-1][0]:
+        runs[0] = runs[0][0], runs[0][1] + runs.pop()[1]
+    return runs
+
+
+def _has_all_red(phases: Sequence[Phase]) -> bool:
+    """Whether nothing with right of way is green or yellow for a moment; turns that give way may be."""
+    return any(not set(phase.state) & set("GyY") for phase in phases)
