@@ -144,7 +144,7 @@ class Unfinished(Event):
 @event("car_arrived", person_id="p40", vehicle_id="car.p40", site="ggm", departed_s=25200.0, shift_start_s=28800.0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarArrived(Event):
-    """A commuter who drives is at the site."""
+    """A commuter who drives is at the site: the car is parked, or has passed the gate of a site without a car park."""
 
     person_id: str
     vehicle_id: str
@@ -153,10 +153,21 @@ class CarArrived(Event):
     shift_start_s: float
 
 
+@event("car_returned", person_id="p40", vehicle_id="car.p40", site="ggm", left_s=59400.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarReturned(Event):
+    """A commuter who drives is home again; the car left the site at `left_s`."""
+
+    person_id: str
+    vehicle_id: str
+    site: str
+    left_s: float
+
+
 @event("car_unfinished", person_id="p40", vehicle_id="car.p40", site="ggm", state="driving")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarUnfinished(Event):
-    """The run ended before the car arrived; `state` is not_departed or driving."""
+    """The run ended before the car arrived at the site, or home; `state` is not_departed, driving or returning."""
 
     person_id: str
     vehicle_id: str

@@ -8,63 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from sim.demand_document import Demand
 from sim.errors import ScenarioError
-
-Status = Literal["confirmed", "likely", "schematic", "assumed", "planned"]
-T = TypeVar("T")
-
-_CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?")
-
-
-def parse_clock(value: object) -> object:
-    """Turn "HH:MM" or "HH:MM:SS" into seconds after midnight; leave anything else to the field's own check."""
-    if isinstance(value, str) and (match := _CLOCK.fullmatch(value)):
-        hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        return hours * 3600 + minutes * 60 + seconds
-    return value
-
-
-def format_clock(time_s: float) -> str:
-    """Write seconds after midnight as "HH:MM:SS"."""
-    whole = int(time_s)
-    return f"{whole // 3600:02d}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
-
-
-Clock = Annotated[int, BeforeValidator(parse_clock), Field(ge=0, le=48 * 3600)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Model(BaseModel):
-    """Strict base: an unknown field is an error, a document never changes after validation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Sourced(Model, Generic[T]):
-    """A figure that is not established: its value with status and source. A bare value counts as assumed."""
-
-    value: T
-    status: Status = "assumed"
-    source: str = "set in the scenario"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _wrap(cls, data: object) -> object:
-        return data if isinstance(data, (Mapping, Sourced)) else {"value": data}
-
-
-SourcedCount = Sourced[Annotated[int, Field(ge=0, le=1_000_000)]]
-SourcedPositive = Sourced[Annotated[float, Field(gt=0)]]
-SourcedRate = Sourced[Annotated[float, Field(ge=0, le=1e6)]]
-SourcedShare = Sourced[Share]
+from sim.fields import Clock, Model, Name, SourcedPositive, SourcedRate, SourcedShare, format_clock
 
 
 class Span(Model):
@@ -93,134 +45,6 @@ class Seeds(Model):
 
     demand: int = Field(1, ge=0, lt=2**31)
     sumo: int = Field(1, ge=0, lt=2**31)
-
-
-class Shift(Model):
-    """Working hours of some sites; `sites: ["*"]` stands for every site that no shift names."""
-
-    sites: list[str] = Field(min_length=1)
-    start_s: Clock
-    end_s: Clock
-    share: Share = Field(1.0, description="weight among the shifts of the same site")
-    status: Status
-    source: str
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.end_s <= self.start_s:
-            msg = (
-                f"a shift must end after it starts: start_s {format_clock(self.start_s)}, "
-                f"end_s {format_clock(self.end_s)}"
-            )
-            raise ValueError(msg)
-        return self
-
-
-class HomeZone(Model):
-    """Where commuters live: points on walkable roads within `radius_m` of the named junctions."""
-
-    name_en: str
-    name_ko: str
-    share: SourcedShare
-    junctions: list[str] = Field(min_length=1)
-    radius_m: float = Field(1000, gt=0)
-    scope: Literal["housing", "station_corridor", "villages"]
-
-
-class Arrival(Model):
-    """How long before the shift a commuter wants to be at the gate: a normal law cut off at both ends."""
-
-    mean_s: float = Field(ge=0)
-    sd_s: float = Field(gt=0)
-    earliest_s: float = Field(gt=0)
-    latest_s: float = Field(ge=0)
-    status: Status
-    source: str
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.earliest_s <= self.latest_s:
-            msg = (
-                f"earliest_s ({self.earliest_s}) must exceed latest_s ({self.latest_s}); both count back from the shift"
-            )
-            raise ValueError(msg)
-        return self
-
-
-class TravelBudget(Model):
-    """Time that a commuter plans for the journey: `alpha` × direct drive + `beta_s`."""
-
-    alpha: float = Field(ge=1)
-    beta_s: float = Field(ge=0)
-    status: Status
-    source: str
-
-
-class Commuters(Model):
-    """People who work in the complex; `rider_share` of them use the service, the others drive."""
-
-    count: SourcedCount
-    rider_share: SourcedShare
-    destinations: list[str] = Field(min_length=1, description="sites, chosen by their staff")
-    shifts: list[Shift] = Field(min_length=1)
-    homes: dict[Name, HomeZone] = Field(min_length=1)
-    arrival: Arrival
-    rider_budget: TravelBudget
-    car_budget: TravelBudget
-
-    @model_validator(mode="after")
-    def _shares(self) -> Self:
-        total = sum(zone.share.value for zone in self.homes.values())
-        if abs(total - 1) > 1e-6:
-            msg = f"the shares of homes must add up to 1, found {total:.4f}"
-            raise ValueError(msg)
-        return self
-
-
-class Rail(Model):
-    """Passengers who leave a train and want to go on into the complex."""
-
-    station: str
-    trains_per_h: SourcedRate
-    riders_per_train: SourcedRate
-    walk_out_s: float = Field(180, ge=0)
-    destinations: list[str] = Field(min_length=1)
-
-
-class Flow(Model):
-    """Background traffic from one gateway to another."""
-
-    origin: str
-    destination: str
-    vehicles_per_h: SourcedRate
-    truck_share: Share = 0.1
-
-
-class Background(Model):
-    """Traffic that has nothing to do with the complex; `scale` multiplies every flow."""
-
-    scale: float = Field(1.0, ge=0)
-    both_ways: bool = True
-    flows: list[Flow]
-    profile: dict[Clock, Annotated[float, Field(ge=0)]] = Field(
-        default_factory=lambda: {0: 1.0}, description="multiplier of all flows from this time of day on"
-    )
-
-
-class UniformRequests(Model):
-    """Requests spread evenly over time and over the network's edges; needs no sites, so it fits any network."""
-
-    per_h: float = Field(gt=0, le=1e6)
-    min_distance_m: float = Field(400, ge=0)
-
-
-class Demand(Model):
-    """Who and what moves."""
-
-    commuters: Commuters | None = None
-    rail: Rail | None = None
-    background: Background | None = None
-    uniform: UniformRequests | None = None
 
 
 class Battery(Model):
@@ -309,6 +133,7 @@ class Scenario(Model):
     title: str
     description: str = ""
     network: Name
+    overlays: list[Name] = Field([], description="what is planned and built on top of the network, in this order")
     time: Span
     seeds: Seeds = Seeds()
     demand: Demand = Demand()

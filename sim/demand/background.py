@@ -1,84 +1,152 @@
-"""Background traffic between gateways, already under way when the run begins."""
+"""Background traffic between gateways, already under way when the run begins: from flows, or fitted to counts."""
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
-from sim.demand.draws import named_streams, poisson_times
+from sim.demand.draws import Integers, named_streams, poisson_times
+from sim.demand.fit import Fit, fit_flows, gateway_pairs
 from sim.demand.places import Places, require
 from sim.demand.population import BackgroundTrip
-from sim.errors import NetworkError, ScenarioError
-from sim.scenario import Background, Flow, Scenario
+from sim.demand.sections import require_sections, sections_of
+from sim.demand.tables import Count, read_counts, require_table
+from sim.demand.ways import Ways, fastest
+from sim.demand_document import Background, Flow
+from sim.errors import ScenarioError
+from sim.scenario import Scenario
 
 WHERE = "demand.background.flows"
-_Trip = tuple[float, int, int, str, str, str]
+Known = Mapping[tuple[str, int], float]
+SUMO_CLASSES = {"car": "passenger", "truck": "truck"}
 
 
-def background(scenario: Scenario, model: Background, places: Places, seeds: SeedSequence) -> list[BackgroundTrip]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stream:
+    """One direction of a flow: its way and its rate; `truck_share` splits it into classes."""
+
+    path: Integers
+    per_h: float
+    profile: Mapping[int, float]
+    truck_share: float
+    seeds: SeedSequence
+
+
+def background(
+    scenario: Scenario, model: Background, places: Places, seeds: SeedSequence, *, known: Known
+) -> list[BackgroundTrip]:
     """Return the trips of all flows through the whole run, drain included, with Poisson headways.
 
     The roads are not empty at `begin_s`: a vehicle that would have left its gateway earlier appears at the
     first edge of its free-flow way that it reaches after `begin_s`, at that moment. So headways stay Poisson,
     nothing piles up in the first second, and no time before `begin_s` has to be simulated.
+
+    Parameters
+    ----------
+    known
+        Commuters' cars by section and hour, which are among the counted already.
     """
-    trips: list[_Trip] = []
-    for number, streams in enumerate(seeds.spawn(len(model.flows))):
-        for way, stream in named_streams(streams, ("there", "back")).items():
-            if way == "there" or model.both_ways:
-                trips += _flow(scenario, model, places, stream, number, back=way == "back")
-    return [
-        BackgroundTrip(f"bg.{number:05d}", vehicle_class, origin, destination, depart_s)
-        for number, (depart_s, _, _, vehicle_class, origin, destination) in enumerate(sorted(trips), start=1)
+    streams = _streams(model, places, seeds) if model.flows else _fitted(model, places, seeds, known)
+    trips = [
+        (trip, number, row)
+        for number, stream in enumerate(streams)
+        for row, trip in enumerate(_trips(scenario, stream, places))
     ]
+    trips.sort(key=lambda one: (one[0].depart_s, *one[1:]))
+    return [_numbered(trip, number) for number, (trip, _, _) in enumerate(trips, start=1)]
 
 
-def _flow(
-    scenario: Scenario, model: Background, places: Places, seeds: SeedSequence, number: int, *, back: bool
-) -> list[_Trip]:
-    """Return one direction of a flow; the flow's number and the vehicle's keep the order of ties."""
-    flow = model.flows[number]
-    path = _path(flow, places, f"{WHERE}.{number}", back=back)
-    at_edge_s = np.concatenate(([0.0], np.cumsum(places.graph.time_s[path])))
-    headways, classes = (default_rng(child) for child in seeds.spawn(2))
+def fit_background(model: Background, places: Places, *, known: Known) -> dict[str, Fit]:
+    """Return the flows by class that meet the network's table of counts, commuters included."""
+    path = require_table(places.network.name, "counts")
+    return fit_counts(read_counts(path), places, known=known, share=model.commuter_car_share.value, where=path.name)
+
+
+def fit_counts(counts: list[Count], places: Places, *, known: Known, share: float, where: str) -> dict[str, Fit]:
+    """Return the flows by class that meet counts; `share` of the `known` commuters come by car."""
+    sections = sections_of(places.graph)
+    require_sections({count.road for count in counts}, sections, where=where)
+    cars = {key: share * vehicles for key, vehicles in known.items()}
+    fits = {}
+    for vehicle_class in sorted({count.vehicle_class for count in counts}):
+        pairs = gateway_pairs(places.network, places.graph, vclass=SUMO_CLASSES[vehicle_class])
+        own = [count for count in counts if count.vehicle_class == vehicle_class]
+        fits[vehicle_class] = fit_flows(
+            pairs, own, sections, places.graph, known=cars if vehicle_class == "car" else {}
+        )
+    return fits
+
+
+def _fitted(model: Background, places: Places, seeds: SeedSequence, known: Known) -> Iterator[_Stream]:
+    fits = fit_background(model, places, known=known)
+    for vehicle_class, child in named_streams(seeds, ("car", "truck")).items():
+        fit = fits.get(vehicle_class)
+        if fit is None:
+            continue
+        for pair, per_h, stream in zip(fit.pairs, fit.per_h, child.spawn(len(fit.pairs)), strict=True):
+            profile = {3600 * hour: float(rate) for hour, rate in enumerate(per_h)}
+            yield _Stream(pair.path, model.scale, profile, float(vehicle_class == "truck"), stream)
+
+
+def _streams(model: Background, places: Places, seeds: SeedSequence) -> Iterator[_Stream]:
+    for number, (flow, child) in enumerate(zip(model.flows, seeds.spawn(len(model.flows)), strict=True)):
+        for way, stream in named_streams(child, ("there", "back")).items():
+            if way == "there" or model.both_ways:
+                path = _path(flow, places, f"{WHERE}.{number}", back=way == "back")
+                profile = flow.profile if flow.profile is not None else model.profile
+                yield _Stream(path, flow.vehicles_per_h.value * model.scale, profile, flow.truck_share, stream)
+
+
+def _trips(scenario: Scenario, stream: _Stream, places: Places) -> Iterator[BackgroundTrip]:
+    """Yield the trips of one direction of a flow, still without a number."""
+    graph = places.graph
+    at_edge_s = np.concatenate(([0.0], np.cumsum(graph.time_s[stream.path])))
+    headways, classes = (default_rng(child) for child in stream.seeds.spawn(2))
     gateway_s = poisson_times(
         headways,
-        per_h=flow.vehicles_per_h.value * model.scale,
-        profile=model.profile,
+        per_h=stream.per_h,
+        profile=stream.profile,
         begin_s=scenario.time.begin_s - float(at_edge_s[-1]),
         end_s=scenario.time.horizon_s,
     )
-    trucks = classes.random(len(gateway_s)) < flow.truck_share
+    trucks = classes.random(len(gateway_s)) < stream.truck_share
     first = np.searchsorted(at_edge_s, scenario.time.begin_s - gateway_s)
-    ids = [places.graph.ids[edge] for edge in path]
-    return [
-        (
-            float(np.floor(left_s + at_edge_s[edge])),
-            2 * number + back,
-            row,
-            "truck" if truck else "car",
-            ids[edge],
-            ids[-1],
-        )
-        for row, (left_s, edge, truck) in enumerate(zip(gateway_s, first, trucks, strict=True))
-        if edge < len(path)
-    ]
+    ids = tuple(graph.ids[edge] for edge in stream.path)
+    onward: dict[int, tuple[str, ...]] = {}
+    for left_s, edge, truck in zip(gateway_s.tolist(), first.tolist(), trucks.tolist(), strict=True):
+        if edge < len(ids):
+            yield BackgroundTrip(
+                vehicle_id="",
+                vehicle_class="truck" if truck else "car",
+                origin_edge=ids[edge],
+                destination_edge=ids[-1],
+                depart_s=float(np.floor(left_s + at_edge_s[edge])),
+                group="truck" if truck else "background",
+                edges=onward.setdefault(edge, ids[edge:]),
+            )
 
 
-def _path(flow: Flow, places: Places, where: str, *, back: bool) -> list[int]:
+def _numbered(trip: BackgroundTrip, number: int) -> BackgroundTrip:
+    return BackgroundTrip(
+        f"bg.{number:05d}", trip.vehicle_class, trip.origin_edge, trip.destination_edge, trip.depart_s,
+        group=trip.group, edges=trip.edges,
+    )  # fmt: skip
+
+
+def _path(flow: Flow, places: Places, where: str, *, back: bool) -> Integers:
     """Return the free-flow way of a flow as positions of edges, the fastest between the two gateways."""
     origin, destination = (flow.destination, flow.origin) if back else (flow.origin, flow.destination)
     gateways, graph = places.network.gateways, places.graph
     require(flow.origin, gateways, where=f"{where}.origin", kind="gateway")
     require(flow.destination, gateways, where=f"{where}.destination", kind="gateway")
-    vehicle_class = "truck" if flow.truck_share > 0 else "passenger"
-    pairs = product(gateways[origin].entry_edges, gateways[destination].exit_edges)
-    try:
-        paths = [graph.shortest_path(start, end, vclass=vehicle_class) for start, end in pairs]
-    except NetworkError as error:
-        msg = f"{where}: gateway {destination} cannot be reached from gateway {origin}: {error}"
-        raise ScenarioError(msg) from error
-    ways = [[graph.position(edge) for edge in path] for path in paths]
-    return min(ways, key=lambda way: (float(graph.time_s[way].sum()), way))
+    vehicle_class = "truck" if flow.truck_share > 0 else "car"
+    entries = [graph.position(edge) for edge in gateways[origin].entry_edges]
+    exits = [graph.position(edge) for edge in gateways[destination].exit_edges]
+    path = fastest(Ways(graph, entries, vclass=SUMO_CLASSES[vehicle_class]), entries, exits)
+    if path is None:
+        msg = f"{where}: gateway {destination} cannot be reached by {vehicle_class} from gateway {origin}"
+        raise ScenarioError(msg)
+    return path

@@ -1,136 +1,92 @@
-"""Commuters: where they work and live, when they want to be at the gate, and whether they ride or drive."""
+"""Commuters within a run: those who ride, those who drive, those who walk, to work and home again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.random import SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from sim.demand.draws import Floats, Integers, named_streams, pick, truncated_normal
-from sim.demand.places import Places, Points, require
-from sim.demand.population import Car, Rider
-from sim.errors import ScenarioError
-from sim.scenario import Commuters, Scenario, Shift, TravelBudget
+from sim.demand.draws import Floats, Integers
+from sim.demand.people import WHERE, Mode, People
+from sim.demand.places import Places, Points
+from sim.demand.population import Car, Escort, Rider, Walker
+from sim.demand_document import Commuters
+from sim.scenario import Scenario
 
-WHERE = "demand.commuters"
-ATTRIBUTES = ("site", "home", "point", "arrival", "mode", "shift")
+Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _People:
-    """All commuters of the document, one row a person; `leave_s` is the wish to travel or the car's start."""
+@dataclass(slots=True)
+class CommuterTrips:
+    """The commuters of a run by what they do."""
 
-    site: Integers
-    home: Integers
-    origins: Points
-    destinations: Points
-    shift_start_s: Floats
-    direct_s: Floats
-    rides: NDArray[np.bool_]
-    leave_s: Floats
+    riders: list[Rider] = field(default_factory=list)
+    cars: list[Car] = field(default_factory=list)
+    walkers: list[Walker] = field(default_factory=list)
 
 
 def commuters(
-    scenario: Scenario, model: Commuters, places: Places, seeds: SeedSequence
-) -> tuple[list[Rider], list[Car]]:
-    """Return those who ride and those who drive, among the people who leave home in [begin_s, end_s).
+    scenario: Scenario, model: Commuters, places: Places, people: People, *, seated: Integers
+) -> CommuterTrips:
+    """Return who leaves home, or work, in [begin_s, end_s); the people in rows `seated` go by coach.
 
-    Every attribute of a person comes from a stream of its own: another rider share, arrival law or budget
-    leaves site, home and all else of person i as they were, and a larger count adds people to the same ones.
+    Whoever would go by coach and has no seat drives.
     """
-    people = _draw(model, places, seeds)
-    present = (people.leave_s >= scenario.time.begin_s) & (people.leave_s < scenario.time.end_s)
-    riders = _riders(model, places, people, np.flatnonzero(present & people.rides))
-    cars = _cars(model, places, people, np.flatnonzero(present & ~people.rides))
-    return riders, cars
+    by_coach = np.zeros(len(people), dtype=np.bool_)
+    by_coach[seated] = True
+    drives = (people.mode == Mode.CAR) | ((people.mode == Mode.COACH) & ~by_coach)
+    return CommuterTrips(
+        riders=_riders(scenario, model, places, people),
+        cars=_cars(scenario, model, places, people, drives),
+        walkers=_walkers(scenario, model, places, people),
+    )
 
 
-def _draw(model: Commuters, places: Places, seeds: SeedSequence) -> _People:
-    streams = named_streams(seeds, ATTRIBUTES)
-    uniform = {name: default_rng(stream).random(model.count.value) for name, stream in streams.items()}
-    site = pick(uniform["site"], places.staff(model.destinations, f"{WHERE}.destinations"))
-    home = pick(uniform["home"], np.array([zone.share.value for zone in model.homes.values()]))
-    origins = _homes(model, places, home, uniform["point"])
-    destinations = places.site_points(model.destinations, f"{WHERE}.destinations").take(site)
-    shift_start_s = _shift_starts(model, places, site, uniform["shift"])
-    law = model.arrival
-    lead_s = truncated_normal(uniform["arrival"], mean=law.mean_s, sd=law.sd_s, low=law.latest_s, high=law.earliest_s)
-    direct_s = places.direct_s(origins, destinations)
-    rides = uniform["mode"] < model.rider_share.value
-    budget_s = np.where(rides, _budget(model.rider_budget, direct_s), _budget(model.car_budget, direct_s))
-    # Whole seconds: SUMO lets nobody depart between two steps.
-    leave_s = np.floor(shift_start_s - lead_s - budget_s)
-    return _People(site, home, origins, destinations, shift_start_s, direct_s, rides, leave_s)
+def _within(scenario: Scenario, times_s: Floats) -> Flags:
+    inside: Flags = (times_s >= scenario.time.begin_s) & (times_s < scenario.time.end_s)
+    return inside
 
 
-def _budget(budget: TravelBudget, direct_s: Floats) -> Floats:
-    return budget.alpha * direct_s + budget.beta_s
+def _riders(scenario: Scenario, model: Commuters, places: Places, people: People) -> list[Rider]:
+    rides = people.mode == Mode.RIDER
+    wish_s = people.start_s(model.rider_budget)
+    there = np.flatnonzero(rides & _within(scenario, wish_s))
+    back = np.flatnonzero(rides & _within(scenario, people.leave_s))
+    return [
+        *_rides(model, places, people, there, wish_s, home=False),
+        *_rides(model, places, people, back, people.leave_s, home=True),
+    ]
 
 
-def _homes(model: Commuters, places: Places, home: Integers, uniforms: Floats) -> Points:
-    points = Points(np.zeros(len(home), dtype=np.int64), np.zeros(len(home)))
-    for number, (name, zone) in enumerate(model.homes.items()):
-        edges = places.roads_around(zone.junctions, zone.radius_m, f"{WHERE}.homes.{name}")
-        here = home == number
-        drawn = places.along(edges, uniforms[here])
-        points.edge[here], points.pos_m[here] = drawn.edge, drawn.pos_m
-    return points
-
-
-def _shift_starts(model: Commuters, places: Places, site: Integers, uniforms: Floats) -> Floats:
-    """Return when each person's work starts: a shift of those that name the site, else of those with "*"."""
-    _check_shifts(model, places)
-    starts_s = np.empty(len(site))
-    for number, name in enumerate(model.destinations):
-        shifts = _shifts_of(name, model.shifts)
-        here = site == number
-        chosen = pick(uniforms[here], np.array([shift.share for shift in shifts]))
-        starts_s[here] = np.array([shift.start_s for shift in shifts], dtype=np.float64)[chosen]
-    return starts_s
-
-
-def _check_shifts(model: Commuters, places: Places) -> None:
-    for number, shift in enumerate(model.shifts):
-        where = f"{WHERE}.shifts.{number}.sites"
-        for name in shift.sites:
-            if name != "*":
-                places.site(name, where)
-                require(name, model.destinations, where=where, kind="destination")
-
-
-def _shifts_of(site: str, shifts: Sequence[Shift]) -> list[Shift]:
-    for wanted in (site, "*"):
-        found = [shift for shift in shifts if wanted in shift.sites and shift.share > 0]
-        if found:
-            return found
-    msg = f'{WHERE}.shifts: no shift with a share for site {site!r}; allowed is to name it or to add ["*"]'
-    raise ScenarioError(msg)
-
-
-def _riders(model: Commuters, places: Places, people: _People, rows: Integers) -> list[Rider]:
+def _rides(
+    model: Commuters, places: Places, people: People, rows: Integers, wish_s: Floats, *, home: bool
+) -> list[Rider]:
+    ends = people.origins.take(rows), people.destinations.take(rows)
+    origins, destinations = ends[::-1] if home else ends
+    direct_s, direct_m = places.direct_s(origins, destinations), places.direct_m(origins, destinations)
     zones = list(model.homes.items())
-    direct_m = places.direct_m(people.origins.take(rows), people.destinations.take(rows))
     riders = []
-    for row, metres in zip(rows.tolist(), direct_m.tolist(), strict=True):
+    for number, row in enumerate(rows.tolist()):
         zone_name, zone = zones[people.home[row]]
-        shift_start_s = float(people.shift_start_s[row])
+        start_edge, start_m = point(places, origins, number)
+        end_edge, end_m = point(places, destinations, number)
+        due_s = None if home else float(people.shift_start_s[row])
         riders.append(
             Rider(
-                person_id=person_id(row),
-                request_id=f"r{row + 1:04d}",
+                person_id=person_id(row) + (".home" if home else ""),
+                request_id=f"r{row + 1:04d}" + (".home" if home else ""),
                 purpose="commute",
-                origin_edge=places.graph.ids[people.origins.edge[row]],
-                origin_pos_m=round(float(people.origins.pos_m[row]), 2),
-                destination_edge=places.graph.ids[people.destinations.edge[row]],
-                destination_pos_m=round(float(people.destinations.pos_m[row]), 2),
-                earliest_s=float(people.leave_s[row]),
-                latest_arrival_s=shift_start_s,
-                shift_start_s=shift_start_s,
-                direct_ride_s=round(float(people.direct_s[row]), 2),
-                direct_distance_m=round(metres, 2),
+                origin_edge=start_edge,
+                origin_pos_m=start_m,
+                destination_edge=end_edge,
+                destination_pos_m=end_m,
+                earliest_s=float(wish_s[row]),
+                latest_arrival_s=due_s,
+                shift_start_s=due_s,
+                direct_ride_s=round(float(direct_s[number]), 2),
+                direct_distance_m=round(float(direct_m[number]), 2),
                 zone=zone_name,
                 site=model.destinations[people.site[row]],
                 scopes=(zone.scope,),
@@ -139,21 +95,96 @@ def _riders(model: Commuters, places: Places, people: _People, rows: Integers) -
     return riders
 
 
-def _cars(model: Commuters, places: Places, people: _People, rows: Integers) -> list[Car]:
-    return [
-        Car(
-            person_id=person_id(row),
-            vehicle_id=f"car.{person_id(row)}",
-            origin_edge=places.graph.ids[people.origins.edge[row]],
-            origin_pos_m=round(float(people.origins.pos_m[row]), 2),
-            destination_edge=places.graph.ids[people.destinations.edge[row]],
-            destination_pos_m=round(float(people.destinations.pos_m[row]), 2),
-            depart_s=float(people.leave_s[row]),
-            shift_start_s=float(people.shift_start_s[row]),
-            site=model.destinations[people.site[row]],
+def _cars(scenario: Scenario, model: Commuters, places: Places, people: People, drives: Flags) -> list[Car]:
+    escorts = _escorts(model, people, drives)
+    halt = _halt(model, places)
+    dwell_s = halt.dwell_s if halt else 0.0
+    start_s = people.start_s(model.car_budget) - np.where(escorts, np.floor(dwell_s), 0.0)
+    inbound, returns = _within(scenario, start_s), _within(scenario, people.leave_s)
+    parks = _parks(model, places)
+    zones = list(model.homes)
+    cars = []
+    for row in np.flatnonzero(drives & (inbound | returns)).tolist():
+        site = model.destinations[people.site[row]]
+        start_edge, start_m = point(places, people.origins, row)
+        end_edge, end_m = point(places, people.destinations, row)
+        leave_s = float(people.leave_s[row]) if returns[row] else None
+        own = parks.get(site, ())
+        cars.append(
+            Car(
+                person_id=person_id(row),
+                vehicle_id=f"car.{person_id(row)}",
+                origin_edge=start_edge,
+                origin_pos_m=start_m,
+                destination_edge=end_edge,
+                destination_pos_m=end_m,
+                depart_s=float(start_s[row]) if inbound[row] or leave_s is None else leave_s,
+                shift_start_s=float(people.shift_start_s[row]),
+                site=site,
+                zone=zones[people.home[row]],
+                park=own[int(people.park[row] * len(own))] if own else None,
+                leave_s=leave_s,
+                inbound=bool(inbound[row]),
+                escort=halt if escorts[row] else None,
+            )
         )
-        for row in rows.tolist()
-    ]
+    return cars
+
+
+def _escorts(model: Commuters, people: People, drives: Flags) -> Flags:
+    """Return who brings a child: as many of all people as there are children, of whom only those by car do."""
+    if model.escorts is None or not len(people):
+        return np.zeros(len(people), dtype=np.bool_)
+    chosen: Flags = drives & (people.escort < model.escorts.children.value / len(people))
+    return chosen
+
+
+def _halt(model: Commuters, places: Places) -> Escort | None:
+    if model.escorts is None:
+        return None
+    entrance = places.site_points([model.escorts.site], f"{WHERE}.escorts.site")
+    edge, pos_m = point(places, entrance, 0)
+    return Escort(edge, pos_m, model.escorts.dwell_s)
+
+
+def _parks(model: Commuters, places: Places) -> dict[str, Sequence[str]]:
+    """Return the car parks of each site, each as often as it has tens of places, so that large ones fill alike."""
+    found: dict[str, list[str]] = {}
+    if model.parking:
+        for name, park in sorted(places.network.car_parks.items()):
+            if park.site is not None and places.drivable[places.graph.position(park.edge)]:
+                found.setdefault(park.site, []).extend([name] * max(1, round(park.capacity / 10)))
+    return {site: tuple(names) for site, names in found.items()}
+
+
+def _walkers(scenario: Scenario, model: Commuters, places: Places, people: People) -> list[Walker]:
+    walks = people.mode == Mode.WALK
+    rows = np.flatnonzero(walks)
+    metres = np.zeros(len(people))
+    metres[rows] = places.direct_m(people.origins.take(rows), people.destinations.take(rows))
+    start_s = np.floor(people.shift_start_s - people.lead_s - metres / scenario.requests.walk_speed_mps)
+    walkers = []
+    for times_s, home in ((start_s, False), (people.leave_s, True)):
+        for row in np.flatnonzero(walks & _within(scenario, times_s)).tolist():
+            ends = point(places, people.origins, row), point(places, people.destinations, row)
+            (start_edge, start_m), (end_edge, end_m) = ends[::-1] if home else ends
+            walkers.append(
+                Walker(
+                    person_id=person_id(row) + (".home" if home else ""),
+                    origin_edge=start_edge,
+                    origin_pos_m=start_m,
+                    destination_edge=end_edge,
+                    destination_pos_m=end_m,
+                    depart_s=float(times_s[row]),
+                    site=model.destinations[people.site[row]],
+                )
+            )
+    return walkers
+
+
+def point(places: Places, points: Points, row: int) -> tuple[str, float]:
+    """Return one of the points as edge id and metre."""
+    return places.graph.ids[points.edge[row]], round(float(points.pos_m[row]), 2)
 
 
 def person_id(row: int) -> str:

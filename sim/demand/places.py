@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from sim.demand.draws import Floats, Integers
 from sim.errors import NetworkError, NotFoundError, ScenarioError
-from sim.network.catalog import Network, SitePlace, network_folder
+from sim.network.catalog import Network, SitePlace
 from sim.network.graph import EdgeGraph
-from sim.network.tables import read_tables
+from sim.network.overlays import planned_sites
 
 KERB_MARGIN_M = 15.0
 """Nobody is picked up nearer to an edge's end: a shuttle must stand wholly on it and be able to brake."""
@@ -50,9 +50,9 @@ class Places:
         return cls(network, graph, graph.matrix(graph.time_s, "taxi"), drivable)
 
     def site(self, name: str, where: str) -> SitePlace:
-        """Return a site of today that can be driven to; `where` is its path in the document."""
+        """Return a site of the network, overlays included, that can be driven to; `where` is its path."""
         site = self.network.sites.get(name)
-        if site is None or site.status == "planned":
+        if site is None:
             raise ScenarioError(self._absent_site(name, where))
         if not self.drivable[self.graph.position(site.edge)]:
             msg = (
@@ -142,19 +142,14 @@ class Places:
         return float(sum(graph.travel_m[graph.position(edge)] for edge in path[1:-1]))
 
     def _absent_site(self, name: str, where: str) -> str:
-        opens = self._planned_sites().get(name)
-        if opens is not None:
-            return f"{where}: site {name!r} is planned and opens in {opens}; allowed are the sites of today"
-        today = sorted(key for key, site in self.network.sites.items() if site.status != "planned")
-        return f"{where}: unknown site {name!r}; allowed are {', '.join(today)}"
-
-    def _planned_sites(self) -> Mapping[str, int]:
-        """Return what the survey knows of sites that are not open yet; the built network leaves them out."""
         try:
-            survey = read_tables(network_folder(self.network.name) / "tables").sites
+            planned = planned_sites(self.network.name)
         except (NotFoundError, NetworkError):
-            return {}
-        return {key: site.opens for key, site in survey.items() if site.opens and key not in self.network.sites}
+            planned = {}
+        if name in planned:
+            opens, overlay = planned[name]
+            return f"{where}: site {name!r} is planned and opens in {opens}; the overlay {overlay} brings it"
+        return f"{where}: unknown site {name!r}; allowed are {', '.join(sorted(self.network.sites))}"
 
 
 def require(name: str, allowed: Collection[str], *, where: str, kind: str) -> None:

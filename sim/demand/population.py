@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+TripGroup = Literal["background", "truck", "visitor", "coach"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,21 @@ class Rider:
 
 
 @dataclass(frozen=True, slots=True)
+class Escort:
+    """A halt on the way, to bring a child in the morning or to fetch it in the evening."""
+
+    edge: str
+    pos_m: float
+    dwell_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Car:
-    """A commuter who drives alone to a site."""
+    """A commuter who drives alone to a site and, if that lies in the run, home again.
+
+    `park` is the car park to look for a place in, None where the site has none: then the car leaves the roads at the
+    gate. `leave_s` is the start home. `inbound` is False for a car that is at the site when the run begins.
+    """
 
     person_id: str
     vehicle_id: str
@@ -40,17 +56,48 @@ class Car:
     depart_s: float
     shift_start_s: float
     site: str
+    zone: str = ""
+    park: str | None = None
+    leave_s: float | None = None
+    inbound: bool = True
+    escort: Escort | None = None
+
+    @property
+    def return_id(self) -> str:
+        """The vehicle that goes home: the same one where it has been parked."""
+        return self.vehicle_id if self.park is not None else f"{self.vehicle_id}.home"
+
+
+@dataclass(frozen=True, slots=True)
+class Walker:
+    """A commuter who walks all the way to a site, or home."""
+
+    person_id: str
+    origin_edge: str
+    origin_pos_m: float
+    destination_edge: str
+    destination_pos_m: float
+    depart_s: float
+    site: str
 
 
 @dataclass(frozen=True, slots=True)
 class BackgroundTrip:
-    """A vehicle between two gateways; `vehicle_class` is car or truck."""
+    """A vehicle of no commuter: between two gateways, two sites, or a company coach with its passengers.
+
+    `edges` is its way where that is given; positions are None at a gateway.
+    """
 
     vehicle_id: str
     vehicle_class: str
     origin_edge: str
     destination_edge: str
     depart_s: float
+    group: TripGroup = "background"
+    origin_pos_m: float | None = None
+    destination_pos_m: float | None = None
+    edges: tuple[str, ...] = ()
+    persons: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +107,4 @@ class Population:
     riders: tuple[Rider, ...]
     cars: tuple[Car, ...]
     background: tuple[BackgroundTrip, ...]
+    walkers: tuple[Walker, ...] = ()

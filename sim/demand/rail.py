@@ -8,7 +8,9 @@ from numpy.random import SeedSequence, default_rng
 from sim.demand.draws import Floats, named_streams, pick
 from sim.demand.places import Places
 from sim.demand.population import Rider
-from sim.scenario import Rail, Scenario
+from sim.demand.tables import read_trains
+from sim.demand_document import Rail
+from sim.scenario import Scenario
 
 WHERE = "demand.rail"
 
@@ -16,15 +18,15 @@ WHERE = "demand.rail"
 def rail_riders(scenario: Scenario, model: Rail, places: Places, seeds: SeedSequence) -> list[Rider]:
     """Return the passengers who reach the forecourt in [begin_s, end_s).
 
-    Trains keep a regular headway with a drawn phase; the riders of each follow a Poisson law and come out
-    together.
+    The trains are those of the network's table, or keep a regular headway with a drawn phase; the riders of each
+    follow a Poisson law and come out together.
     """
     streams = {name: default_rng(child) for name, child in named_streams(seeds, ("phase", "riders", "site")).items()}
     station = places.site_points([model.station], f"{WHERE}.station")
     staff = places.staff(model.destinations, f"{WHERE}.destinations")
     entrances = places.site_points(model.destinations, f"{WHERE}.destinations")
-    exits_s = np.floor(_trains(scenario, model, float(streams["phase"].random())) + model.walk_out_s)
-    leaving = streams["riders"].poisson(model.riders_per_train.value, len(exits_s))
+    exits_s = np.floor(_trains(scenario, model, places, float(streams["phase"].random())) + model.walk_out_s)
+    leaving = streams["riders"].poisson(model.riders_per_train.value * model.scale, len(exits_s))
     earliest_s = np.repeat(exits_s, leaving)
     site = pick(streams["site"].random(len(earliest_s)), staff)
     origins, destinations = station.take(np.zeros(len(site), dtype=np.int64)), entrances.take(site)
@@ -51,10 +53,13 @@ def rail_riders(scenario: Scenario, model: Rail, places: Places, seeds: SeedSequ
     ]
 
 
-def _trains(scenario: Scenario, model: Rail, phase: float) -> Floats:
+def _trains(scenario: Scenario, model: Rail, places: Places, phase: float) -> Floats:
     """Return the arrivals of trains whose passengers reach the forecourt within the span of the demand."""
+    first, last = scenario.time.begin_s - model.walk_out_s, scenario.time.end_s - model.walk_out_s
+    if model.trains_per_h is None:
+        arrivals_s = np.array(sorted(train.at_s for train in read_trains(places.network.name)))
+        return arrivals_s[(arrivals_s >= first) & (arrivals_s < last)]
     if model.trains_per_h.value == 0:
         return np.empty(0)
     headway_s = 3600 / model.trains_per_h.value
-    first, last = scenario.time.begin_s - model.walk_out_s, scenario.time.end_s - model.walk_out_s
     return np.arange(first + phase * headway_s, last, headway_s)

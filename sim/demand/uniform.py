@@ -8,8 +8,9 @@ from numpy.random import Generator, SeedSequence, default_rng
 from sim.demand.draws import Floats, Integers, named_streams
 from sim.demand.places import Places, Points
 from sim.demand.population import Rider
+from sim.demand_document import UniformRequests
 from sim.errors import ScenarioError
-from sim.scenario import Scenario, UniformRequests
+from sim.scenario import Scenario
 
 WHERE = "demand.uniform"
 ROUNDS = 200

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from sim.controllers.base import Call, Preparation, RideLeg, RiderPlan, ServiceVehicle
 from sim.demand.population import Population
+from sim.engine.traffic import search, traffic
 from sim.network.catalog import Network
 from sim.rundir import SUMO_LOG, TRAJECTORIES
 from sim.scenario import Fleet, Scenario
@@ -15,23 +17,31 @@ from sim.scenario import Fleet, Scenario
 TRIPINFO = "tripinfo.xml"
 
 # Logical classes and the SUMO classes that stand for them. `custom1` and `custom2` stay free for permits.
-SUMO_CLASS = {"car": "passenger", "truck": "truck", "shuttle": "taxi", "bus": "bus", "rider": "pedestrian"}
+SUMO_CLASS = {
+    "car": "passenger",
+    "truck": "truck",
+    "coach": "coach",
+    "shuttle": "taxi",
+    "bus": "bus",
+    "rider": "pedestrian",
+}
 TRUCK_LENGTH_M = 12.0
+COACH_LENGTH_M = 11.0
 
 
 def write_inputs(
     folder: Path, scenario: Scenario, network: Network, population: Population, service: Preparation
 ) -> dict[str, str]:
     """Write SUMO's input files into `folder` and return the options that name them."""
-    types, traffic, riders = folder / "types.add.xml", folder / "traffic.rou.xml", folder / "service.rou.xml"
-    _write(types, "additional", _types(scenario))
-    _write(traffic, "routes", _traffic(population))
+    types, roads, riders = folder / "types.add.xml", folder / "traffic.rou.xml", folder / "service.rou.xml"
+    _write(types, "additional", chain(_types(scenario), search(network)))
+    _write(roads, "routes", traffic(population, network))
     _write(riders, "routes", _service(scenario, service))
     additional = [*network.additional_files, types]
     return {
         "net-file": str(network.net_file),
         "additional-files": ",".join(str(path) for path in additional),
-        "route-files": f"{traffic},{riders}",
+        "route-files": f"{roads},{riders}",
     }
 
 
@@ -70,6 +80,7 @@ def _write(path: Path, root: str, lines: Iterator[str]) -> None:
 def _types(scenario: Scenario) -> Iterator[str]:
     yield f'<vType id="car" vClass="{SUMO_CLASS["car"]}"/>'
     yield f'<vType id="truck" vClass="{SUMO_CLASS["truck"]}" length="{TRUCK_LENGTH_M}"/>'
+    yield f'<vType id="coach" vClass="{SUMO_CLASS["coach"]}" length="{COACH_LENGTH_M}"/>'
     walk = scenario.requests.walk_speed_mps
     yield f'<vType id="rider" vClass="{SUMO_CLASS["rider"]}" maxSpeed="{walk}" speedFactor="1" speedDev="0"/>'
     if scenario.fleet is not None:
@@ -114,29 +125,6 @@ def _fleet_params(name: str, fleet: Fleet) -> dict[str, object]:
 
 def _params(params: dict[str, object]) -> Iterator[str]:
     return (f'  <param key="{key}" value="{value}"/>' for key, value in params.items())
-
-
-def _traffic(population: Population) -> Iterator[str]:
-    trips = [
-        (
-            car.depart_s,
-            car.vehicle_id,
-            "car",
-            car.origin_edge,
-            car.origin_pos_m,
-            car.destination_edge,
-            car.destination_pos_m,
-        )
-        for car in population.cars
-    ] + [
-        (trip.depart_s, trip.vehicle_id, trip.vehicle_class, trip.origin_edge, None, trip.destination_edge, None)
-        for trip in population.background
-    ]
-    for depart, vehicle, kind, start, start_m, end, end_m in sorted(trips, key=lambda trip: trip[:2]):
-        # a home or a gate lies beside the road: nobody starts at full speed in the middle of an edge
-        where = 'departLane="best" departSpeed="max"' if start_m is None else f'departPos="{start_m:.1f}"'
-        until = "" if end_m is None else f' arrivalPos="{end_m:.1f}"'
-        yield f'<trip id="{vehicle}" type="{kind}" depart="{depart:.2f}" from="{start}" to="{end}" {where}{until}/>'
 
 
 def _service(scenario: Scenario, service: Preparation) -> Iterator[str]:

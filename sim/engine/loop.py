@@ -123,7 +123,8 @@ class Loop:
             outcome.steps += 1
             # counted here: asking SUMO is a walk over all vehicles, 2 % of a morning
             vehicles += len(facts.departed) - len(facts.arrived)
-            outcome.vehicle_seconds += vehicles * scenario.time.step_s
+            driving = vehicles - len(self._observer.cars.parked)
+            outcome.vehicle_seconds += driving * scenario.time.step_s
             if controlled:
                 self._follow(events)
                 events += self._control(now, outcome)
@@ -131,7 +132,7 @@ class Loop:
             wall = time.perf_counter()
             if wall - shown > 0.25:
                 shown = wall
-                self._report(self._progress(now, vehicles))
+                self._report(self._progress(now, driving))
             if self._over(now, facts.expected):
                 outcome.end = "finished"
                 break
@@ -172,7 +173,7 @@ class Loop:
         now += span.step_s
         if now < span.end_s:
             return False
-        others = expected - len(self._observer.fleet)
+        others = expected - len(self._observer.fleet) - len(self._observer.cars.parked)
         return now >= span.horizon_s or (self._observer.unsettled == 0 and others <= 0)
 
     def _finish(self, outcome: Outcome) -> None:

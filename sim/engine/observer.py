@@ -9,12 +9,11 @@ from typing import Any, Literal
 
 from sim.controllers.base import RiderPlan, WalkLeg
 from sim.demand.population import Car, Rider
+from sim.engine.cars import CarWatch
 from sim.engine.sumo import StepFacts, SumoPort
 from sim.errors import InvariantError
 from sim.events import (
     Arrived,
-    CarArrived,
-    CarUnfinished,
     Collision,
     DroppedOff,
     Event,
@@ -85,8 +84,7 @@ class Observer:
             self.journeys.values(), key=lambda j: (j.rider.earliest_s, j.rider.request_id), reverse=True
         )
         self._walking: set[str] = set()
-        self._cars = {car.vehicle_id: car for car in cars}
-        self._cars_departed: dict[str, float] = {}
+        self.cars = CarWatch(cars)
         self.fleet = {vehicle_id: FleetVehicle(vehicle_id) for vehicle_id in sorted(seats)}
         self.stopped: set[str] = set()
         self._watched: set[str] = set()
@@ -99,6 +97,7 @@ class Observer:
         return [
             *self._submitted(now),
             *self._vehicles(facts),
+            *self.cars.step(facts),
             *self._departed(facts),
             *self._stops(facts),
             *self._arrived(facts),
@@ -127,18 +126,10 @@ class Observer:
                 self.on_duty.add(vehicle_id)
                 edge, _ = self._port.road(vehicle_id)
                 yield VehicleStarted(time_s=now, vehicle_id=vehicle_id, seats=self._seats[vehicle_id], edge=edge)
-            elif vehicle_id in self._cars:
-                self._cars_departed[vehicle_id] = now
         for vehicle_id in sorted(facts.arrived):
             if vehicle_id in self.fleet:
                 msg = f"{vehicle_id} left the network at {now} s: the fleet must stay whole"
                 raise InvariantError(msg)
-            car = self._cars.pop(vehicle_id, None)
-            if car is not None:
-                yield CarArrived(
-                    time_s=now, person_id=car.person_id, vehicle_id=vehicle_id, site=car.site,
-                    departed_s=self._cars_departed.pop(vehicle_id), shift_start_s=car.shift_start_s,
-                )  # fmt: skip
         for vehicle_id in sorted(facts.teleported):
             edge = self._port.planned_edge(vehicle_id)
             yield VehicleTeleported(time_s=now, vehicle_id=vehicle_id, edge=edge, fleet=vehicle_id in self.fleet)
@@ -146,7 +137,7 @@ class Observer:
             yield Collision(time_s=now, vehicle_id=vehicle_id, edge=self._port.planned_edge(vehicle_id))
 
     def _departed(self, facts: StepFacts) -> Iterator[Event]:
-        for person_id in sorted(facts.persons_departed):
+        for person_id in sorted(self.journeys.keys() & facts.persons_departed):
             journey = self.journeys[person_id]
             yield PersonDeparted(time_s=facts.time_s, person_id=person_id, edge=journey.rider.origin_edge)
             self._begin_leg(journey)
@@ -225,7 +216,7 @@ class Observer:
         vehicle.stopped_s, vehicle.boarded, vehicle.alighted = None, 0, 0
 
     def _arrived(self, facts: StepFacts) -> Iterator[Event]:
-        for person_id in sorted(facts.persons_arrived):
+        for person_id in sorted(self.journeys.keys() & facts.persons_arrived):  # others walk all the way
             journey = self.journeys[person_id]
             if journey.state == "gone":
                 continue
@@ -272,12 +263,7 @@ class Observer:
                 yield Unfinished(
                     time_s=now, person_id=person_id, request_id=journey.rider.request_id, state=journey.state
                 )
-        for vehicle_id, car in sorted(self._cars.items()):
-            state = "driving" if vehicle_id in self._cars_departed else "not_departed"
-            if car.depart_s <= now:
-                yield CarUnfinished(
-                    time_s=now, person_id=car.person_id, vehicle_id=vehicle_id, site=car.site, state=state
-                )
+        yield from self.cars.unfinished(now)
 
 
 def submission(rider: Rider, now: float) -> RequestSubmitted:

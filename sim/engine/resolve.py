@@ -14,8 +14,9 @@ from sim.demand.generate import generate
 from sim.demand.population import Population
 from sim.engine.kerbs import at_kerbs
 from sim.errors import ControllerError, NotFoundError, SandboxError, ScenarioError
-from sim.network.catalog import Network, load_network
+from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
+from sim.network.overlaid import load_overlaid
 from sim.network.parking import parking_areas
 from sim.scenario import ControllerUse, Scenario
 
@@ -44,7 +45,7 @@ def resolve(scenario: Scenario) -> Resolved:
     ScenarioError, NotFoundError
         The network, a site, a stop, the depot, the controller or one of its parameters does not exist.
     """
-    network = load_network(scenario.network)
+    network = load_overlaid(scenario.network, scenario.overlays)
     _check_depot(scenario, network)
     controller = _controller(scenario.controllers.shuttle)
     graph = EdgeGraph.from_net(network.net_file)

@@ -269,8 +269,9 @@ class Measurement:
         self._cars_in_time.append(event.time_s <= event.shift_start_s)
 
     @_take.register
-    def _car_unfinished(self, _: ev.CarUnfinished) -> None:
-        self._cars_in_time.append(False)
+    def _car_unfinished(self, event: ev.CarUnfinished) -> None:
+        if event.state != "returning":  # it was at work, in time or not
+            self._cars_in_time.append(False)
 
     @_take.register
     def _teleported(self, _: ev.VehicleTeleported) -> None:

@@ -8,7 +8,7 @@ import json
 import platform
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from typing import Any
 from sim.engine.loop import Loop, Outcome, Progress
 from sim.engine.resolve import Resolved, resolve
 from sim.engine.sumo import EngineName
-from sim.events import Collision, VehicleTeleported, fingerprint
+from sim.events import CarArrived, CarUnfinished, Collision, Event, VehicleTeleported, fingerprint
 from sim.kpi.measure import measure_run
 from sim.kpi.record import flat, records_as_json
 from sim.rundir import KPIS, PERFORMANCE, SUMO_LOG, RunDir
@@ -61,7 +61,7 @@ def run(
 def _publish(directory: RunDir, resolved: Resolved, outcome: Outcome, *, run_id: str, engine: EngineName) -> Finished:
     scenario = resolved.scenario
     events = directory.seal_events()
-    publish_vehicles(directory.work, resolved)
+    publish_vehicles(directory.work, resolved, _parked_s(events))
     directory.write_json(PERFORMANCE, _performance(outcome))
     print_of_events = fingerprint(events)
     manifest = {
@@ -75,6 +75,7 @@ def _publish(directory: RunDir, resolved: Resolved, outcome: Outcome, *, run_id:
         "end_s": outcome.end_s,
         "network": {
             "name": resolved.network.name,
+            "overlays": list(resolved.network.overlays),
             "sha256": resolved.network.sha256,
             "attribution": resolved.network.attribution,
         },
@@ -92,6 +93,13 @@ def _publish(directory: RunDir, resolved: Resolved, outcome: Outcome, *, run_id:
     return Finished(
         run_id, path, scenario.name, scenario.seeds.demand, outcome.end, print_of_events, flat(records), outcome.wall_s
     )
+
+
+def _parked_s(events: Iterable[Event]) -> dict[str, float]:
+    """Return since when cars stand at their sites."""
+    since = {one.vehicle_id: one.time_s for one in events if isinstance(one, CarArrived)}
+    gone = {one.vehicle_id for one in events if isinstance(one, CarUnfinished) and one.state == "returning"}
+    return {vehicle_id: time_s for vehicle_id, time_s in since.items() if vehicle_id not in gone}
 
 
 def _performance(outcome: Outcome) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -29,31 +29,34 @@ SCHEMA = pa.schema(
 )
 
 
-def publish_vehicles(work: Path, resolved: Resolved) -> None:
-    """Convert the trip records in `work` and delete them; `arrival_s` is null for vehicles still under way."""
+def publish_vehicles(work: Path, resolved: Resolved, parked_s: Mapping[str, float]) -> None:
+    """Convert the trip records in `work` and delete them; `arrival_s` is null for vehicles still under way.
+
+    A car that stands at its site at the end has arrived: at the time in `parked_s`, by vehicle id.
+    """
     source = work / TRIPINFO
-    groups = {car.vehicle_id: "commuter" for car in resolved.population.cars}
+    groups = {name: "commuter" for car in resolved.population.cars for name in (car.vehicle_id, car.return_id)}
     groups |= {vehicle.id: "fleet" for vehicle in resolved.service.vehicles}
-    groups |= {
-        trip.vehicle_id: "truck" if trip.vehicle_class == "truck" else "background"
-        for trip in resolved.population.background
-    }
-    table = pa.Table.from_pylist(sorted(_rows(source, groups), key=lambda row: row["vehicle_id"]), schema=SCHEMA)
+    groups |= {trip.vehicle_id: trip.group for trip in resolved.population.background}
+    rows = _rows(source, groups, parked_s)
+    table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["vehicle_id"]), schema=SCHEMA)
     pq.write_table(table, work / VEHICLES, compression="zstd")
     source.unlink()
 
 
-def _rows(source: Path, groups: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _rows(source: Path, groups: Mapping[str, str], parked_s: Mapping[str, float]) -> Iterator[dict[str, Any]]:
     # persons' records are passed over: their waiting times are wrong after a reassignment (measured, SUMO 1.28)
     for _, element in ET.iterparse(source):  # noqa: S314 (written by SUMO in this run)
         if element.tag == "tripinfo":
-            arrival = float(element.attrib["arrival"])
+            vehicle_id, depart_s = element.attrib["id"], float(element.attrib["depart"])
+            reached_s = float(element.attrib["arrival"])
+            arrival_s = reached_s if reached_s >= 0 else parked_s.get(vehicle_id)
             yield {
-                "vehicle_id": element.attrib["id"],
-                "group": groups[element.attrib["id"]],
-                "depart_s": float(element.attrib["depart"]),
-                "arrival_s": arrival if arrival >= 0 else None,
-                "duration_s": float(element.attrib["duration"]),
+                "vehicle_id": vehicle_id,
+                "group": groups[vehicle_id],
+                "depart_s": depart_s,
+                "arrival_s": arrival_s,
+                "duration_s": float(element.attrib["duration"]) if arrival_s is None else arrival_s - depart_s,
                 "route_length_m": float(element.attrib["routeLength"]),
                 "time_loss_s": float(element.attrib["timeLoss"]),
                 "depart_delay_s": float(element.attrib["departDelay"]),

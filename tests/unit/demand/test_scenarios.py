@@ -9,8 +9,9 @@ from sim.documents import catalogue, load_scenario
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 
-SHIPPED = ["morning-none", "morning-shuttle", "morning-sumo", "morning-timetable", "smoke"]
-MORNINGS = SHIPPED[:-1]
+MORNINGS = ["morning-none", "morning-shuttle", "morning-sumo", "morning-timetable"]
+PARTS_OF_THE_DAY = ["day", "morning", "noon", "evening"]
+SHIPPED = [*MORNINGS, *PARTS_OF_THE_DAY, "smoke"]
 
 
 def test_the_catalogue_holds_the_shipped_scenarios() -> None:
@@ -23,7 +24,7 @@ def test_shipped_scenarios_are_valid_and_drawn_in_time(name: str, network: Netwo
     started = time.process_time()
     people = generate(scenario, network, graph)
     assert time.process_time() - started < 1.5
-    assert people.cars
+    assert bool(people.cars) is (name != "noon")  # the shifts begin and end outside its span
     assert people.background
     assert bool(people.riders) is (scenario.controllers.shuttle is not None)
 
@@ -44,13 +45,45 @@ def test_mornings_differ_in_the_service_alone() -> None:
 def test_the_morning_holds_about_3000_commuters_and_300_riders(network: Network, graph: EdgeGraph) -> None:
     people = generate(load_scenario("morning-shuttle"), network, graph)
     commuters = [rider for rider in people.riders if rider.purpose == "commute"]
-    assert 2950 <= len(commuters) + len(people.cars) <= 3000
+    by_coach = sum(trip.persons for trip in people.background if trip.group == "coach")
+    assert 2950 <= len(commuters) + len(people.cars) + by_coach + len(people.walkers) <= 3000
     assert 250 <= len(commuters) <= 350
+    assert 150 <= by_coach <= 13 * 35
+    assert people.walkers
     assert {scope for rider in people.riders for scope in rider.scopes} >= {
         "housing",
         "station_corridor",
         "villages",
     }
+
+
+def test_the_parts_of_the_day_share_one_definition() -> None:
+    own = {"name", "title", "description", "time"}
+    first, *others = (load_scenario(name).model_dump(mode="json", exclude=own) for name in PARTS_OF_THE_DAY)
+    assert all(other == first for other in others)
+
+
+def test_the_main_job_takes_the_people_of_the_day_and_less_traffic() -> None:
+    part, whole = load_scenario("morning-shuttle").demand, load_scenario("morning").demand
+    assert part.background is not None
+    assert whole.background is not None
+    assert part.commuters is not None
+    assert part.background.scale < whole.background.scale == 1
+    traffic = part.background.model_copy(update={"scale": 1.0})
+    people = part.commuters.model_copy(update={"parking": True})
+    assert part.model_copy(update={"background": traffic, "commuters": people}) == whole
+
+
+def test_people_go_home_in_the_evening(network: Network, graph: EdgeGraph) -> None:
+    evening = generate(load_scenario("evening"), network, graph)
+    home = [rider for rider in evening.riders if rider.purpose == "commute"]
+    assert len(home) > 200
+    assert all(rider.person_id.endswith(".home") and rider.latest_arrival_s is None for rider in home)
+    day = generate(load_scenario("day"), network, graph)
+    assert {rider.person_id for rider in home} < {rider.person_id for rider in day.riders}
+    assert sum(not car.inbound for car in evening.cars) > 2000
+    whole = {car.person_id: car for car in day.cars}
+    assert all(whole[car.person_id].leave_s == car.leave_s for car in evening.cars)
 
 
 def test_the_smoke_scenario_is_small(network: Network, graph: EdgeGraph) -> None:

@@ -1,0 +1,196 @@
+"""What a scenario's demand comes to: who travels how, how far, when, past which roads, and how near to the counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from sim.demand.draws import Floats
+from sim.demand.fit import SLOWER, geh
+from sim.demand.generate import generate
+from sim.demand.places import Places, Points
+from sim.demand.population import Population
+from sim.demand.tables import Count, demand_file, read_counts
+from sim.demand.volumes import VolumeKey, population_volumes
+from sim.network.graph import EdgeGraph
+from sim.network.overlaid import load_overlaid
+from sim.scenario import Controllers, ControllerUse, Scenario
+
+BIN_S = 600
+GOOD_GEH = 5.0
+FHWA_SUM = 0.05
+"""FHWA's Traffic Analysis Toolbox III: GEH below 5 at 85 % of counts and more, the sum of all within 5 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One count and the volume that the demand gives there."""
+
+    count: Count
+    vehicles: float
+
+    @property
+    def geh(self) -> float:
+        return geh(self.vehicles, self.count.vehicles)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """How near volumes come to counts."""
+
+    counts: int
+    share_good: float
+    sum_error: float
+
+    @classmethod
+    def of(cls, compared: Sequence[Comparison]) -> Fitness:
+        """Summarise comparisons, of which there is at least one."""
+        wanted = sum(one.count.vehicles for one in compared)
+        found = sum(one.vehicles for one in compared)
+        good = sum(one.geh < GOOD_GEH for one in compared) / len(compared)
+        return cls(len(compared), good, float(found / wanted - 1) if wanted else 0.0)
+
+    @property
+    def good(self) -> bool:
+        """Whether both of FHWA's criteria hold."""
+        return self.share_good >= 0.85 and abs(self.sum_error) <= FHWA_SUM
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DemandSummary:
+    """The demand of a scenario in figures."""
+
+    scenario: Scenario
+    population: Population
+    modes: dict[str, int]
+    lengths_m: dict[str, Floats]
+    arrivals: dict[str, dict[int, int]]
+    """People who reach each site, by the second at which the ten minutes begin."""
+    volumes: dict[VolumeKey, float]
+    compared: tuple[Comparison, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return the figures as JSON."""
+        return {
+            "scenario": self.scenario.name,
+            "background_scale": self.scenario.demand.background.scale if self.scenario.demand.background else None,
+            "people_by_mode": self.modes,
+            "trips": {
+                group: {"trips": len(m), "mean_m": round(float(m.mean()), 1) if len(m) else None}
+                for group, m in self.lengths_m.items()
+            },
+            "arrivals": {site: {str(at_s): n for at_s, n in bins.items()} for site, bins in self.arrivals.items()},
+            "counts": [
+                {
+                    "road": one.count.road, "hour": one.count.hour, "class": one.count.vehicle_class,
+                    "target": one.count.vehicles, "vehicles": round(one.vehicles, 1), "geh": round(one.geh, 2),
+                }
+                for one in self.compared
+            ],
+            "calibrated": False,
+        }  # fmt: skip
+
+
+def summarise(scenario: Scenario) -> DemandSummary:
+    """Draw a scenario's demand, riders included whatever its service is, and summarise it.
+
+    Raises
+    ------
+    SandboxError
+        The scenario names something that does not exist.
+    """
+    network = load_overlaid(scenario.network, scenario.overlays)
+    graph = EdgeGraph.from_net(network.net_file)
+    served = scenario.model_copy(update={"controllers": Controllers(shuttle=ControllerUse(use="insertion"))})
+    population = generate(served, network, graph)
+    places = Places.of(network, graph)
+    volumes = population_volumes(population, places)
+    path = demand_file(scenario.network, "counts")
+    counts = read_counts(path) if path.is_file() else []
+    return DemandSummary(
+        scenario=scenario,
+        population=population,
+        modes=_modes(population),
+        lengths_m=_lengths_m(population, places),
+        arrivals=_arrivals(population, places),
+        volumes=volumes,
+        compared=compare(counts, volumes, scenario),
+    )
+
+
+def compare(counts: Sequence[Count], volumes: Mapping[VolumeKey, float], scenario: Scenario) -> tuple[Comparison, ...]:
+    """Return counts and volumes side by side in the whole hours of a scenario."""
+    first, last = -(-scenario.time.begin_s // 3600), scenario.time.end_s // 3600
+    return tuple(
+        Comparison(count, volumes.get((count.road, count.hour, count.vehicle_class), 0.0))
+        for count in sorted(counts)
+        if first <= count.hour < last
+    )
+
+
+def _modes(population: Population) -> dict[str, int]:
+    """Return journeys to and from work, and others, by mode."""
+    coach = sum(trip.persons for trip in population.background)
+    purposes = Counter(rider.purpose for rider in population.riders)
+    cars = sum(car.inbound + (car.leave_s is not None) for car in population.cars)
+    return {
+        "commute by car": cars,
+        "commute by shuttle or bus": purposes["commute"],
+        "commute by company coach": coach,
+        "commute on foot": len(population.walkers),
+        "from the train": purposes["rail"],
+        "visit by car": sum(trip.group == "visitor" for trip in population.background),
+        "visit by shuttle or bus": purposes["visit"],
+        "other riders": purposes.total() - purposes["commute"] - purposes["rail"] - purposes["visit"],
+    }
+
+
+def _lengths_m(population: Population, places: Places) -> dict[str, Floats]:
+    graph = places.graph
+    by_way: dict[str, list[float]] = {"background cars": [], "trucks": []}
+    metres: dict[tuple[str, ...], float] = {}
+    for trip in population.background:
+        if trip.edges:
+            if trip.edges not in metres:
+                metres[trip.edges] = float(sum(graph.travel_m[graph.position(edge)] for edge in trip.edges))
+            by_way["trucks" if trip.group == "truck" else "background cars"].append(metres[trip.edges])
+    inbound = [car for car in population.cars if car.inbound]
+    ends = [(car.origin_edge, car.origin_pos_m, car.destination_edge, car.destination_pos_m) for car in inbound]
+    return {
+        "commuters' cars": places.direct_m(*_points(ends, places)),
+        "riders": np.array([rider.direct_distance_m for rider in population.riders]),
+        **{group: np.array(lengths) for group, lengths in by_way.items()},
+    }
+
+
+def _points(ends: Sequence[tuple[str, float, str, float]], places: Places) -> tuple[Points, Points]:
+    position = places.graph.position
+    origins = Points(
+        np.array([position(a) for a, _, _, _ in ends], dtype=np.int64), np.array([m for _, m, _, _ in ends])
+    )
+    targets = Points(
+        np.array([position(b) for _, _, b, _ in ends], dtype=np.int64), np.array([m for _, _, _, m in ends])
+    )
+    return origins, targets
+
+
+def _arrivals(population: Population, places: Places) -> dict[str, dict[int, int]]:
+    """Return when people reach the sites by car, service or coach, at the pace of busy roads."""
+    inbound = [car for car in population.cars if car.inbound]
+    ends = [(car.origin_edge, car.origin_pos_m, car.destination_edge, car.destination_pos_m) for car in inbound]
+    drive_s = SLOWER * places.direct_s(*_points(ends, places))
+    cars = ((car.site, car.depart_s + float(s)) for car, s in zip(inbound, drive_s, strict=True))
+    riders = (
+        (rider.site, rider.earliest_s + SLOWER * rider.direct_ride_s)
+        for rider in population.riders
+        if rider.shift_start_s is not None
+    )
+    found: dict[str, Counter[int]] = {}
+    for site, at_s in chain(cars, riders):
+        found.setdefault(site, Counter())[int(at_s // BIN_S * BIN_S)] += 1
+    return {site: dict(sorted(found[site].items())) for site in sorted(found)}

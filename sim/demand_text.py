@@ -1,0 +1,104 @@
+"""A demand in words and tables: for the screen, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from sim.demand_summary import Comparison, DemandSummary, Fitness
+from sim.runner.counted import Counted
+
+NOT_CALIBRATED = (
+    "not calibrated: the targets are assumed from daily volumes, nobody counted them; "
+    "`bitgreen demand calibrate COUNTS.csv` fits flows to counts"
+)
+
+
+def run_document(counted: Counted, compared: Sequence[Comparison]) -> dict[str, object]:
+    """Return what a run counted."""
+    return {
+        "simulated": {
+            "trips": len(counted.trips),
+            "teleports": counted.teleports,
+            "waiting_to_enter": counted.waiting_to_enter,
+            "counts": [_row(one) for one in compared],
+        }
+    }
+
+
+def calibration_document(compared: Sequence[Comparison], fitness: Fitness, out: Path | None) -> dict[str, object]:
+    """Return how well a calibration meets the counts."""
+    return {
+        "calibrated": True,
+        "fhwa": {
+            "met": fitness.good,
+            "share_geh_below_5": round(fitness.share_good, 4),
+            "sum_error": round(fitness.sum_error, 4),
+        },
+        "counts": [_row(one) for one in compared],
+        "scenario": str(out) if out is not None else None,
+    }
+
+
+def _row(one: Comparison) -> dict[str, object]:
+    count = one.count
+    return {
+        "road": count.road, "hour": count.hour, "class": count.vehicle_class, "target": count.vehicles,
+        "vehicles": round(one.vehicles, 1), "geh": round(one.geh, 2),
+    }  # fmt: skip
+
+
+def print_people(summary: DemandSummary, console: Console) -> None:
+    """Print journeys by mode, trip lengths and arrivals at each gate."""
+    modes = Table("journeys", "people", box=None)
+    for mode, people in summary.modes.items():
+        modes.add_row(mode, f"{people:,}")
+    lengths = Table("trips", "vehicles or people", "mean km", box=None)
+    for group, metres in summary.lengths_m.items():
+        if len(metres):
+            lengths.add_row(group, f"{len(metres):,}", f"{metres.mean() / 1000:.1f}")
+    arrivals = Table("gate", "arrivals", "most in ten minutes", box=None)
+    for site, bins in summary.arrivals.items():
+        arrivals.add_row(site, f"{sum(bins.values()):,}", str(max(bins.values())))
+    for table in (modes, lengths, arrivals):
+        console.print(table)
+        console.print()
+
+
+def print_counts(compared: Sequence[Comparison], what: str, console: Console) -> None:
+    """Print counts and volumes by road and class, with GEH and FHWA's criteria."""
+    if not compared:
+        console.print("the network has no table of counts for these hours")
+        return
+    table = Table("road", "class", "target/h", f"{what}/h", "mean GEH", "worst GEH", "hours below 5", box=None)
+    keys = sorted({(one.count.road, one.count.vehicle_class) for one in compared})
+    for road, vehicle_class in keys:
+        own = [one for one in compared if (one.count.road, one.count.vehicle_class) == (road, vehicle_class)]
+        gehs = [one.geh for one in own]
+        table.add_row(
+            road, vehicle_class, f"{sum(one.count.vehicles for one in own) / len(own):.0f}",
+            f"{sum(one.vehicles for one in own) / len(own):.0f}", f"{sum(gehs) / len(gehs):.1f}", f"{max(gehs):.1f}",
+            f"{sum(value < 5 for value in gehs)} of {len(gehs)}",
+        )  # fmt: skip
+    console.print(table)
+    fitness = Fitness.of(compared)
+    console.print(
+        f"{what}: GEH below 5 at {fitness.share_good:.1%} of {fitness.counts} counts (FHWA asks 85 %), "
+        f"sum {fitness.sum_error:+.1%} (within 5 %)"
+    )
+
+
+def print_run(counted: Counted, console: Console) -> None:
+    """Print how the counted run went."""
+    if not counted.trips:
+        console.print("simulated: no trip ended")
+        return
+    metres, seconds, lost_s = (sum(values) / len(counted.trips) for values in zip(*counted.trips, strict=True))
+    console.print(
+        f"simulated: {len(counted.trips):,} trips ended, mean {metres / 1000:.1f} km in {seconds / 60:.1f} min, "
+        f"{lost_s / 60:.1f} min of it lost; {counted.waiting_to_enter} vehicles wait to enter, "
+        f"{counted.teleports} teleports"
+    )

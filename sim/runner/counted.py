@@ -1,0 +1,118 @@
+"""Counted volumes: one run of SUMO without the service, and how many vehicles passed each road in each hour."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from sim.controllers.base import Preparation
+from sim.demand.sections import sections_of
+from sim.demand.volumes import VolumeKey
+from sim.engine.inputs import TRIPINFO, options, write_inputs
+from sim.engine.resolve import resolve
+from sim.errors import EngineError
+from sim.network.graph import EdgeGraph
+from sim.rundir import SUMO_LOG
+from sim.scenario import Controllers, Scenario
+from sim.system import sumo_binary, sumo_env
+
+TYPES = {"car": "car", "truck": "truck coach"}
+"""Counted class and the vehicle types that it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Vehicles by road, hour and class, and how the run went."""
+
+    volumes: dict[VolumeKey, float]
+    teleports: int
+    waiting_to_enter: int
+    trips: tuple[tuple[float, float, float], ...]
+    """Of every vehicle that arrived: metres, seconds, seconds lost."""
+
+
+def count_vehicles(scenario: Scenario) -> Counted:
+    """Run a scenario without its service and count.
+
+    Raises
+    ------
+    EngineError
+        SUMO failed.
+    """
+    bare = scenario.model_copy(update={"controllers": Controllers()})
+    resolved = resolve(bare)
+    with tempfile.TemporaryDirectory(prefix="bitgreen-count-") as name:
+        folder = Path(name)
+        chosen = write_inputs(folder, bare, resolved.network, resolved.population, Preparation())
+        chosen |= options(bare, Preparation(), work=folder)
+        chosen["additional-files"] += f",{_detectors(folder, bare.time.begin_s)}"
+        chosen |= {"end": str(bare.time.horizon_s), "statistic-output": str(folder / "statistics.xml")}
+        _sumo(chosen, folder)
+        statistics = ET.parse(folder / "statistics.xml").getroot()  # noqa: S314 (written by SUMO in this run)
+        return Counted(
+            volumes=_volumes(folder, resolved.graph),
+            teleports=int(_number(statistics, "teleports", "total")),
+            waiting_to_enter=int(_number(statistics, "vehicles", "waiting")),
+            trips=_trips(folder / TRIPINFO),
+        )
+
+
+def _detectors(folder: Path, begin_s: int) -> Path:
+    """Write the counting of whole hours: SUMO's periods start where they are told to, not at the full hour."""
+    path, first_s = folder / "counts.add.xml", -(-begin_s // 3600) * 3600
+    lines = [
+        f'<edgeData id="{name}" file="{folder / name}.counts.xml" begin="{first_s}" period="3600" vTypes="{types}" '
+        'excludeEmpty="true"/>'
+        for name, types in TYPES.items()
+    ]
+    path.write_text("<additional>\n" + "\n".join(lines) + "\n</additional>\n", encoding="utf-8")
+    return path
+
+
+def _sumo(chosen: dict[str, str], folder: Path) -> None:
+    arguments = [part for key, value in chosen.items() for part in (f"--{key}", value)]
+    ended = subprocess.run(
+        [str(sumo_binary("sumo")), *arguments],
+        env=os.environ | sumo_env(),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if ended.returncode:
+        log = folder / SUMO_LOG
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        told = "\n".join(line for line in lines if line.startswith("Error")) or ended.stderr[-500:]
+        msg = f"SUMO ended with code {ended.returncode}: {told}"
+        raise EngineError(msg)
+
+
+def _volumes(folder: Path, graph: EdgeGraph) -> dict[VolumeKey, float]:
+    roads = {graph.ids[edge]: road for road, edge in sections_of(graph).items()}
+    found: dict[VolumeKey, float] = {}
+    for name in TYPES:
+        root = ET.parse(folder / f"{name}.counts.xml").getroot()  # noqa: S314 (written by SUMO in this run)
+        for interval in root.iter("interval"):
+            hour = int(float(interval.attrib["begin"]) // 3600)
+            for edge in interval.iter("edge"):
+                if edge.attrib["id"] in roads:
+                    # who leaves the network at the end of an edge has passed it too
+                    passed = float(edge.attrib["left"]) + float(edge.attrib["arrived"])
+                    found[roads[edge.attrib["id"]], hour, name] = passed
+    return found
+
+
+def _trips(path: Path) -> tuple[tuple[float, float, float], ...]:
+    return tuple(
+        (float(one.attrib["routeLength"]), float(one.attrib["duration"]), float(one.attrib["timeLoss"]))
+        for _, one in ET.iterparse(path)  # noqa: S314 (written by SUMO in this run)
+        if one.tag == "tripinfo" and float(one.attrib["arrival"]) >= 0
+    )
+
+
+def _number(root: ET.Element, tag: str, attribute: str) -> float:
+    found = root.find(tag)
+    return float(found.attrib[attribute]) if found is not None else 0.0
