@@ -54,6 +54,10 @@ gui: $(KERNELS) ## Open SCENARIO in sumo-gui with its controllers attached
 network: $(READY) ## Rebuild the networks from their tables
 	@$(VENV)/bin/bitgreen network build
 
+.PHONY: check
+check: $(KERNELS) ## Check the network: shape, access, signals, and the traffic of a standard morning
+	@$(VENV)/bin/bitgreen network check --traffic
+
 .PHONY: bench
 bench: $(KERNELS) ## Run the benchmarks, or those named in BENCH, one JSON line each
 	@for name in $(BENCH); do $(VENV)/bin/python -m "benchmarks.$$name" --json || exit 1; done

@@ -20,6 +20,7 @@ from sim.documents import catalogue, load_scenario
 from sim.errors import NotFoundError, ScenarioError, SetupError
 from sim.kpi.record import KpiRecord
 from sim.network.catalog import network_names
+from sim.network.overlays import overlay_names
 from sim.runner.local import RunProcess
 from sim.runner.order import new_run_id
 from sim.scenario import Scenario
@@ -177,11 +178,14 @@ def _check_names(scenario: Scenario) -> None:
     """Check what can be checked at once: places on the network are checked by the run itself."""
     use = scenario.controllers.shuttle
     named = [("network", scenario.network, network_names())]
+    if scenario.network in network_names():
+        known = overlay_names(scenario.network)
+        named += [(f"overlays.{number}", name, known) for number, name in enumerate(scenario.overlays)]
     if use is not None:
         named.append(("controllers.shuttle.use", use.use, controller_names()))
     for place, name, known in named:
         if name not in known:
-            msg = f"{place}: unknown name {name!r}; allowed are {', '.join(known)}"
+            msg = f"{place}: unknown name {name!r}; allowed are {', '.join(known) or 'none'}"
             raise ScenarioError(msg)
 
 

@@ -15,8 +15,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, Perce
 from numpy.typing import NDArray
 
 from sim import events as ev
+from sim.fields import format_clock
 from sim.report.runs import ServiceRun
-from sim.scenario import format_clock
 
 Kind = TypeVar("Kind", bound=ev.Event)
 
@@ -185,7 +185,7 @@ def _margins(axes: Axes, run: ServiceRun) -> None:
     )  # fmt: skip
     cars = [one.time_s - one.shift_start_s for one in _of(run, ev.CarArrived)]
     if cars:
-        everyone = len(cars) + len(_of(run, ev.CarUnfinished))
+        everyone = len(cars) + sum(one.state != "returning" for one in _of(run, ev.CarUnfinished))
         axes.stairs(_shares(cars, everyone), _EDGES_MIN, color="#3a4048", linewidth=1, label="commuters by car")
     axes.axvline(0, color="#1f2328", linewidth=1)
     axes.set_title(run.label)

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from sim.compare import ONE_SEED
 from sim.errors import OutputError, SandboxError
-from sim.network.catalog import load_network
+from sim.fields import format_clock
+from sim.network.overlaid import load_overlaid
 from sim.report import figures, maps, provenance
 from sim.report.fonts import PAGE_FAMILY, figure_style, page_css
 from sim.report.ground import Ground
@@ -22,7 +23,6 @@ from sim.report.runs import ServiceRun, load_runs, one_seed_each
 from sim.report.summary import remarks
 from sim.report.tables import compare_all, kpi_sections, scope_sections
 from sim.report.waits import wait_maps
-from sim.scenario import format_clock
 
 _TEMPLATE = "page.html.j2"
 _SEVERAL_SEEDS = "Services ran with several seeds; each column is one run, and no test of significance is made here."
@@ -136,7 +136,7 @@ def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) 
 def _ground(runs: Sequence[ServiceRun]) -> tuple[Ground | None, str]:
     """Return the network for the maps, or None and the reason why the page has none."""
     try:
-        network = load_network(runs[0].scenario.network)
+        network = load_overlaid(runs[0].scenario.network, runs[0].scenario.overlays)
     except SandboxError as error:
         return None, f"No maps, as the network is not at hand: {error}"
     if any(run.manifest["network"]["sha256"] != network.sha256 for run in runs):

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sim.fields import format_clock
 from sim.report.runs import ServiceRun
-from sim.scenario import format_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ def facts(runs: Sequence[ServiceRun]) -> list[Fact]:
         "Event fingerprint": [manifest["fingerprint"] for manifest in manifests],
         "Events": [f"{manifest['events']:,}" for manifest in manifests],
         "Network": [manifest["network"]["name"] for manifest in manifests],
+        "Overlays": [", ".join(manifest["network"].get("overlays", ())) or "none" for manifest in manifests],
         "Network hash": [manifest["network"]["sha256"] for manifest in manifests],
         "Teleports": [str(manifest["teleports"]) for manifest in manifests],
         "Collisions": [str(manifest["collisions"]) for manifest in manifests],

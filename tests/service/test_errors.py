@@ -74,6 +74,7 @@ def test_requests_of_a_wrong_shape(refusing: httpx.Client, body: object, says: s
         ({"time..end_s": 3}, "path=value"),
         ({"title=x;y": 3}, "must not hold '='"),
         ({"network": "mars"}, "network: unknown name 'mars'; allowed are grid"),
+        ({"overlays": ["moon"]}, "overlays.0: unknown name 'moon'; allowed are none"),
         (
             {"controllers": {"shuttle": {"use": "oracle"}}, "fleet": {"count": 1, "seats": 1}},
             "controllers.shuttle.use: unknown name 'oracle'; allowed are ",

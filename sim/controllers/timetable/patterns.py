@@ -13,8 +13,8 @@ from sim.controllers.base import Parameters
 from sim.controllers.timetable.driving import Driving
 from sim.controllers.timetable.walking import Place
 from sim.errors import ScenarioError
+from sim.fields import Status
 from sim.network.catalog import Network
-from sim.scenario import Status
 
 
 class Section(Parameters):

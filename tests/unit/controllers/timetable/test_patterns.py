@@ -29,7 +29,7 @@ def test_the_operators_lines_stand_on_the_network(morning: Morning) -> None:
         assert pattern.edges[0] == pattern.places[0].edge
         assert pattern.edges[-1] == pattern.places[-1].edge
         assert 0 < pattern.boarding < len(pattern.stops)
-        assert pattern.stops[pattern.boarding :] == ("B001+", "B080+", "B021+", "B020+")
+        assert [stop[:-1] for stop in pattern.stops[pattern.boarding :]] == ["B001", "B080", "B021", "B020"]
 
 
 def test_run_time_is_driving_by_the_factor_and_calls_and_the_queue(morning: Morning) -> None:
@@ -59,8 +59,8 @@ def test_passing_a_stop_saves_its_call(morning: Morning) -> None:
 
 
 def test_a_bus_goes_round_to_a_place_behind_it(morning: Morning) -> None:
-    way = drawing(morning).driving.way(Place("L005+", 200.0), Place("L005+", 100.0))
-    assert way.edges[0] == way.edges[-1] == "L005+"
+    way = drawing(morning).driving.way(Place("L005a+", 100.0), Place("L005a+", 50.0))
+    assert way.edges[0] == way.edges[-1] == "L005a+"
     assert len(way.edges) > 2
     assert way.time_s > 0
 
