@@ -86,11 +86,12 @@ def _name_zones(axes: Axes, ground: Ground) -> None:
     commuters = ground.scenario.demand.commuters
     junctions = ground.network.junctions
     left, right = axes.get_xlim()
-    margin = 0.13 * (right - left)  # half of a long name
+    margin = 0.2 * (right - left)  # half of a long name
     for zone in commuters.homes.values() if commuters else ():
         known = [junctions[name] for name in zone.junctions if name in junctions]
         if known:
             x, y = float(np.mean([one.x for one in known])), max(one.y for one in known) + zone.radius_m
-            x = min(max(x, left + margin), right - margin)
+            side = "left" if x < left + margin else "right" if x > right - margin else "center"
+            x = {"left": left + 0.01 * (right - left), "right": right - 0.01 * (right - left), "center": x}[side]
             name = f"{zone.name_en} {zone.name_ko}"
-            axes.text(x, y, name, fontsize=7, color="#7a828c", ha="center", zorder=1.5, clip_on=True)
+            axes.text(x, y, name, fontsize=7, color="#7a828c", ha=side, zorder=1.5, clip_on=True)

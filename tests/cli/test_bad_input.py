@@ -45,8 +45,8 @@ def test_a_shift_must_end_after_it_starts(bitgreen: Bitgreen) -> None:
 
 
 def test_an_unknown_scenario_lists_the_known(bitgreen: Bitgreen) -> None:
-    message = bitgreen.refusal("run", "evening")
-    assert "'evening'" in message
+    message = bitgreen.refusal("run", "midnight")
+    assert "'midnight'" in message
     assert "morning-shuttle" in message
 
 

@@ -20,7 +20,7 @@ from sim.network.catalog import load_network
 from sim.network.graph import EdgeGraph
 from sim.system import sumo_binary, sumo_env
 
-SET_DOWN = {"B001+", "B080+", "B021+", "B020+"}
+SET_DOWN = {"B001", "B080", "B021", "B020"}
 """There a late bus is late, and a bus ahead of time drives on: nobody waits for it."""
 
 
@@ -97,7 +97,7 @@ def test_buses_keep_the_timetable_on_an_empty_network(run: Run) -> None:
         # the last call, at the depot, lasts to the end of the run
         for stop, call in zip(served, vehicle.calls[:-1], strict=True):
             assert (stop.get("busStop") or stop.get("parkingArea")) == call.stop_id
-            if call.stop_id not in SET_DOWN:
+            if call.stop_id[:-1] not in SET_DOWN:
                 late.append(float(stop.attrib["ended"]) - call.until_s)
     assert len(late) > 100
     assert min(late) > -1
