@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, Self
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from sim.demand_cli import demand_app
@@ -23,8 +22,7 @@ from sim.engine.sumo import EngineName
 from sim.errors import OutputError, SandboxError, SetupError
 from sim.fields import format_clock
 from sim.home import use_kernel_cache
-from sim.network.checks.record import CheckReport
-from sim.network_cli import import_osm
+from sim.network_cli import network_app
 from sim.scenario import json_schema
 
 app = typer.Typer(
@@ -34,11 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 scenario_app = typer.Typer(help="Scenario documents.", no_args_is_help=True)
-network_app = typer.Typer(help="Networks built from survey tables or imported.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(network_app, name="network")
 app.add_typer(demand_app, name="demand")
-network_app.command("import-osm")(import_osm)
 
 # Tables and progress go to the error stream, so that standard output holds results alone.
 console = Console(stderr=True)
@@ -53,8 +49,6 @@ Out = Annotated[Path | None, typer.Option(help="The run's directory; must not ex
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else.")]
 Headless = Literal["libsumo", "traci"]
 RUNS = Path("runs")
-CASES_SHOWN = 30
-"""Of each check of a network."""
 
 
 class Bar:
@@ -279,112 +273,6 @@ def scenario_validate(
         f"{resolved.scenario.name} is valid: {len(people.riders)} riders, {len(people.cars)} commuters by car, "
         f"{len(people.background)} vehicles of background traffic, {len(resolved.service.vehicles)} fleet vehicles"
     )
-
-
-NetworkName = Annotated[str, typer.Argument(help="Name of a folder in networks/.")]
-OverlayNames = Annotated[
-    list[str] | None, typer.Option("--overlay", metavar="OVERLAY", help="Build it on top; may be given several times.")
-]
-
-
-@network_app.command("build")
-def network_build(
-    name: NetworkName = "bitgreen",
-    out: Annotated[Path | None, typer.Option(help="Folder for the files. [default: networks/NAME/built]")] = None,
-    overlay: OverlayNames = None,
-) -> None:
-    """Build a network from its tables."""
-    from sim.network.build import build_network
-
-    built = build_network(name, out=out, overlays=overlay or ())
-    for path in built.files:
-        results.print(f"built: {path}", soft_wrap=True)
-    for warning in built.warnings:
-        results.print(f"  netconvert: {warning}", markup=False, soft_wrap=True)
-    for stop in built.off_network:
-        results.print(f"  off the network: {stop}", markup=False, soft_wrap=True)
-
-
-@network_app.command("check")
-def network_check(
-    name: NetworkName = "bitgreen",
-    overlay: OverlayNames = None,
-    traffic: Annotated[
-        bool, typer.Option("--traffic", help="Also run the standard morning on it and judge what it shows; a minute.")
-    ] = False,
-    json_output: Json = False,
-) -> None:
-    """Check a built network and print the figures; fails when a check does."""
-    from sim.network.check import check_network
-    from sim.traffic import check_traffic
-
-    checked = check_network(name, overlays=overlay or ())
-    if traffic:
-        checked = checked.and_also(check_traffic(name, overlays=overlay or ()))
-    _print_checks(checked, json_output=json_output)
-
-
-def _print_checks(checked: CheckReport, *, json_output: bool) -> None:
-    if json_output:
-        sys.stdout.write(json.dumps(checked.document(), ensure_ascii=False) + "\n")
-    else:
-        for check in checked.checks:
-            colour = {"ok": "green", "failed": "red", "noted": "yellow"}.get(check.outcome, "dim")
-            mark = f"[{colour}]{check.outcome:7}[/]"
-            results.print(f"{mark} {escape(check.name)}: {escape(check.figure)}", soft_wrap=True, highlight=False)
-            more = len(check.detail) - CASES_SHOWN
-            for case in (*check.detail[:CASES_SHOWN], *([f"… and {more} more: --json has all"] if more > 0 else [])):
-                results.print(f"          {case}", style="dim", markup=False, highlight=False, soft_wrap=True)
-    if not checked.ok:
-        raise typer.Exit(1)
-
-
-@network_app.command("overlays")
-def network_overlays(name: NetworkName = "bitgreen") -> None:
-    """List what is planned for a network and can be built on top of it."""
-    from sim.network.overlays import list_overlays
-
-    for overlay in list_overlays(name):
-        results.print(f"{overlay.name:20} {overlay.year}  {overlay.title}", markup=False, highlight=False)
-        for line in (overlay.description, f"source: {overlay.source}"):
-            results.print(f"  {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
-
-
-@network_app.command("show")
-def network_show(
-    name: NetworkName = "bitgreen",
-    out: Annotated[Path | None, typer.Option(help="The map, a PNG file. [default: NAME.png]")] = None,
-    gpkg: Annotated[Path | None, typer.Option(help="Write a GeoPackage of roads and places too.")] = None,
-    close_ups: Annotated[
-        Path | None, typer.Option(help="Folder for pictures of interchanges and the complex, lane by lane.")
-    ] = None,
-    gate: Annotated[
-        Path | None, typer.Option(help="The plant gate at shift start in sumo-gui, a PNG file; a minute or two.")
-    ] = None,
-    overlay: OverlayNames = None,
-) -> None:
-    """Draw a map of a network: roads by status, sites, stops, and what lies beside the roads."""
-    from sim.network.closeups import draw_close_ups
-    from sim.network.geo import write_geopackage
-    from sim.network.overlaid import load_overlaid
-    from sim.network.show import draw_network
-    from sim.screenshot import gate_picture
-
-    network = load_overlaid(name, overlay or ())
-    path = out or Path(f"{name}.png")
-    missing = draw_network(network, path)
-    results.print(f"map: {path}", soft_wrap=True)
-    if missing:
-        results.print(f"  no room for {len(missing)} names: {', '.join(missing)}", markup=False, soft_wrap=True)
-    if gpkg is not None:
-        write_geopackage(network, gpkg)
-        results.print(f"GeoPackage: {gpkg}", soft_wrap=True)
-    if close_ups is not None:
-        for picture in draw_close_ups(network, close_ups):
-            results.print(f"close-up: {picture}", soft_wrap=True)
-    if gate is not None:
-        gate_picture(name, gate)
-        results.print(f"plant gate: {gate}", soft_wrap=True)
 
 
 def main() -> None:

@@ -136,6 +136,12 @@ class Places:
         graph = self.graph
         if start == end:
             onward = graph.turn_to[(graph.turn_from == start) & graph.turn_permits["taxi"]]
+            if not np.isfinite(graph.time_s[onward] + self.leg_s[onward, end]).any():
+                msg = (
+                    f"network {self.network.name!r}: edge {graph.ids[end]}: found no way for taxis from its end back "
+                    "to it, which a ride that starts behind its destination needs; allowed: roads with a way round"
+                )
+                raise NetworkError(msg)
             start = int(onward[(graph.time_s[onward] + self.leg_s[onward, end]).argmin()])
             return float(graph.travel_m[start]) + self._between_m(start, end) if start != end else 0.0
         path = graph.shortest_path(graph.ids[start], graph.ids[end], vclass="taxi")

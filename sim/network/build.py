@@ -13,7 +13,7 @@ from pathlib import Path
 import sumolib
 
 from sim.errors import NetworkError
-from sim.network.catalog import dump_places, network_folder
+from sim.network.catalog import dump_places, has_tables, network_folder
 from sim.network.graph import EdgeGraph
 from sim.network.overlays import read_overlays
 from sim.network.places import additional_xml, collect_places
@@ -70,14 +70,21 @@ def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str]
     NotFoundError
         No network has this name.
     NetworkError
-        A table is not valid, netconvert refuses, or a stop, line, site or gateway does not fit the roads.
+        The network has no tables, a table is not valid, netconvert refuses, or a stop, line, site or gateway does
+        not fit the roads.
     """
     folder = network_folder(name)
+    if not has_tables(name):
+        msg = (
+            f"network {name}: found no tables in {folder}: it was imported, and what is built are survey tables; "
+            f"`bitgreen network import-osm FILE --name {name} --force` imports it again"
+        )
+        raise NetworkError(msg)
     if overlays and out is None:
         msg = f"network {name} with overlays: its files need a folder of their own (--out), not {folder / 'built'}"
         raise NetworkError(msg)
     read = read_overlays(name, overlays)
-    tables = read_tables(folder / "tables", overlays=[overlay.folder for overlay in read]).base()
+    tables = read_tables(folder / "tables", overlays=[overlay.folder for overlay in read]).without_unused_junctions()
     target = folder / "built" if out is None else out
     with tempfile.TemporaryDirectory(prefix="bitgreen-network-") as scratch:
         work = Path(scratch)

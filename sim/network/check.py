@@ -16,7 +16,7 @@ from sim.network.checks.places import place_checks
 from sim.network.checks.record import Check, CheckReport, judged, skipped
 from sim.network.checks.signals import signal_checks
 from sim.network.checks.subject import Subject
-from sim.network.checks.warnings import warning_check
+from sim.network.checks.warnings import loading_check, warning_check
 from sim.network.graph import EdgeGraph
 from sim.network.overlaid import load_overlaid
 from sim.network.overlays import read_overlays
@@ -46,6 +46,7 @@ def check_network(name: str, *, overlays: Sequence[str] = ()) -> CheckReport:
     checks = (
         follows,
         warning_check(subject),
+        loading_check(subject),
         *access_checks(subject),
         *geometry_checks(subject),
         *place_checks(subject),
@@ -56,7 +57,7 @@ def check_network(name: str, *, overlays: Sequence[str] = ()) -> CheckReport:
 
 def _tables(name: str, overlays: Sequence[str]) -> Tables:
     folders = [overlay.folder for overlay in read_overlays(name, overlays)]
-    return read_tables(network_folder(name) / "tables", overlays=folders).base()
+    return read_tables(network_folder(name) / "tables", overlays=folders).without_unused_junctions()
 
 
 def _follows_from_tables(network: Network, build: BuildReport | None) -> Check:

@@ -204,8 +204,8 @@ class Tables:
     areas: Mapping[str, Ground] = field(default_factory=dict)
     signal_plans: tuple[SignalPlan, ...] = ()
 
-    def base(self) -> Tables:
-        """Return the tables as they are built: without junctions that no road uses."""
+    def without_unused_junctions(self) -> Tables:
+        """Return the tables as they are built: junctions of roads alone."""
         used = {node for road in self.roads.values() for node in (road.start, road.end)}
         return replace(self, junctions={key: node for key, node in self.junctions.items() if key in used})
 

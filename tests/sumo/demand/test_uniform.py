@@ -10,7 +10,7 @@ import pytest
 
 from sim.demand.generate import generate
 from sim.demand.population import Rider
-from sim.errors import ScenarioError
+from sim.errors import NetworkError, ScenarioError
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 from sim.scenario import validate
@@ -63,3 +63,13 @@ def test_requests_are_spread_over_time_and_edges(grid: Network, graph: EdgeGraph
 def test_a_distance_that_the_network_does_not_have_is_told(grid: Network, graph: EdgeGraph) -> None:
     with pytest.raises(ScenarioError, match=r"demand\.uniform\.min_distance_m: found 5000"):
         _riders(grid, graph, per_h=10, min_distance_m=5000)
+
+
+def test_a_single_edge_has_no_way_back_and_is_told(tmp_path: Path) -> None:
+    nodes, edges, file = (tmp_path / name for name in ("one.nod.xml", "one.edg.xml", "one.net.xml"))
+    nodes.write_text('<nodes><node id="a" x="0" y="0"/><node id="b" x="900" y="0"/></nodes>', encoding="utf-8")
+    edges.write_text('<edges><edge id="ab" from="a" to="b" speed="14"/></edges>', encoding="utf-8")
+    command = [str(sumo_binary("netconvert")), "-n", str(nodes), "-e", str(edges), "-o", str(file)]
+    subprocess.run(command, check=True, capture_output=True, env=sumo_env())
+    with pytest.raises(NetworkError, match="network 'grid': edge ab: found no way for taxis from its end back"):
+        _riders(_network(file), EdgeGraph.from_net(file), per_h=40, min_distance_m=100)

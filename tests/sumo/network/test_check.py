@@ -17,6 +17,7 @@ from sim.network.checks.places import place_checks
 from sim.network.checks.record import Check
 from sim.network.checks.signals import signal_checks
 from sim.network.checks.subject import Subject
+from sim.network.checks.warnings import loading_check
 from sim.network.graph import EdgeGraph
 from sim.system import sumo_binary, sumo_env
 
@@ -55,6 +56,15 @@ def test_the_check_notices_a_net_that_does_not_follow_from_its_tables(
     net.write_text(net.read_text(encoding="utf-8").replace('minDur="', 'minDur="0'), encoding="utf-8")
     follows = check_network("bitgreen").checks[0]
     assert (follows.outcome, follows.detail) == ("failed", ("bitgreen.net.xml",))
+
+
+def test_what_sumo_says_when_it_reads_a_network_is_judged(tmp_path: Path) -> None:
+    network = netconvert(tmp_path, nodes="a:0,0 b:200,0", edges="ab:a:b ba:b:a")
+    assert (loading_check(subject(network)).outcome, loading_check(subject(network)).detail) == ("ok", ())
+    network.additional_files[0].write_text('<additional><busStop id="s" lane="no_0"/></additional>', encoding="utf-8")
+    check = loading_check(subject(network))
+    assert check.outcome == "failed"
+    assert any("no_0" in line for line in check.detail)
 
 
 def test_a_way_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from sim.documents import load_scenario
 from sim.draft import write_draft
 from sim.engine.resolve import resolve
 from sim.errors import NetworkError, OutputError, ScenarioError
+from sim.network.build import build_network
 from sim.network.catalog import Network, has_tables, load_network, network_names
 from sim.network.check import check_network
 from sim.network.graph import EdgeGraph
@@ -271,6 +272,11 @@ def test_a_network_is_replaced_by_force_alone_and_tables_never(report: ImportRep
     with pytest.raises(OutputError, match="never replaced"):
         import_osm(extract, name="surveyed", force=True)
     shutil.rmtree(home / "networks" / "surveyed")
+
+
+def test_an_imported_network_has_no_tables_to_build_from(report: ImportReport) -> None:
+    with pytest.raises(NetworkError, match=r"network town: found no tables .*import-osm FILE --name town --force"):
+        build_network(report.name)
 
 
 def test_a_network_too_large_for_a_service_is_refused_with_the_way_out(

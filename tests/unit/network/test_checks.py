@@ -75,6 +75,13 @@ def test_warnings_are_explained_by_kind_the_counts_too() -> None:
     assert reasons[2] is None
 
 
+def test_a_lane_without_detector_is_explained_where_it_is_known_to_be_harmless() -> None:
+    lanes = "At actuated tlLogic 'R1', linkIndex 2,3,4 has no controlling detector."
+    through = "At actuated tlLogic 'R1', actuated phase 0 has no controlling detector."
+    elsewhere = "At actuated tlLogic 'R2', linkIndex 1 has no controlling detector."
+    assert [reason is not None for _, reason in judge((lanes, through, elsewhere))] == [True, False, False]
+
+
 def test_a_check_that_is_not_ours_never_fails() -> None:
     assert Check("x", "noted", "").ok
     assert not Check("x", "failed", "").ok

@@ -39,7 +39,7 @@ def spoil(tables: Path, file: str, old: str, new: str) -> None:
         ("roads.csv", "L002,L002,X1,X2", "L002,L002,X1", ("roads.csv", "row 3", "14 cells", "15")),
         ("road_overrides.csv", "L001,lanes_per_direction,2", "L001,lanes_per_direction,2.5", ("value", "'2.5'")),
         ("road_overrides.csv", "L001,lanes", "L001,width", ("column column", "speed_kmh")),
-        ("signal_turns.csv", "L052-,L001+,0,1", "L052-,L001+,2,1", ("column from_lane", "'2'", "0 to 1")),
+        ("signal_turns.csv", "L052a-,L001+,0,0", "L052a-,L001+,3,0", ("column from_lane", "'3'", "0 to 2")),
         ("lines.csv", "97,out,2,", "97,out,98,", ("lines.csv", "row 3", "column sequence", "'98'")),
         ("stop_places.csv", "R21,likely", "R99,likely", ("column anchor", "'R99'")),
         ("sites.csv", ",G40,604339,705,", ",G40,604339,many,", ("sites.csv", "row 2", "column staff", "'many'")),
@@ -113,7 +113,7 @@ def test_overrides_change_only_what_they_name() -> None:
 
 
 def test_signals_stand_where_arterials_meet_and_inside_the_complex_only_by_the_table() -> None:
-    signals = signalled(read_tables(TABLES).base())
+    signals = signalled(read_tables(TABLES).without_unused_junctions())
     assert {"R1", "R4", "R8", "R12", "R18"} <= set(signals)
     assert [key for key in signals if key[0] in "XSPG"] == ["X7"]
 
@@ -123,4 +123,4 @@ def test_the_signal_column_overrides_the_rule(tables: Path, choice: str, *, expe
     rows = (tables / "junctions.csv").read_text(encoding="utf-8").splitlines()
     changed = [row.replace(",auto,", f",{choice},") if row.startswith("R8,") else row for row in rows]
     (tables / "junctions.csv").write_text("\n".join(changed) + "\n", encoding="utf-8")
-    assert ("R8" in signalled(read_tables(tables).base())) is expected
+    assert ("R8" in signalled(read_tables(tables).without_unused_junctions())) is expected
