@@ -22,6 +22,7 @@ from sim.network.catalog import Network, load_network
 from sim.network.check import check_network
 from sim.network.checks.record import Check
 from sim.network.checks.signals import read_signals
+from sim.network.edges import traffic_lanes
 from sim.network.geo import read_net, road_frame
 from sim.network.sheets import STATUSES
 from sim.traffic import PROBE_EVERY_S, ROAD_CLASSES, SAMPLE_S, TELEPORT_S, Traffic, class_of_road, measure_traffic
@@ -134,11 +135,11 @@ def _size_rows(net: sumolib.net.Net, roads: geopandas.GeoDataFrame) -> Iterator[
     edges = net.getEdges(withInternal=False)
     yield "junctions", f"{len(net.getNodes())}"
     yield "edges", f"{len(edges)}"
-    lanes = Counter(edge.getLaneNumber() for edge in edges)
+    lanes = Counter(traffic_lanes(edge) for edge in edges)
     yield "edges by lanes", ", ".join(f"{count} with {number}" for number, count in sorted(lanes.items()))
     yield "length of roads", f"{roads['length_m'].sum() / 1000:.1f} km"
     yield "length of edges", f"{sum(edge.getLength() for edge in edges) / 1000:.1f} km"
-    yield "length of lanes", f"{sum(e.getLength() * e.getLaneNumber() for e in edges) / 1000:.1f} km"
+    yield "length of lanes", f"{sum(e.getLength() * traffic_lanes(e) for e in edges) / 1000:.1f} km"
     limits = roads.groupby("speed_kmh")["length_m"].sum() / 1000
     yield "km of road by limit", ", ".join(f"{km:.1f} at {limit} km/h" for limit, km in limits.items())
     bridges, ramps = roads[roads["layer"] > 0], roads[roads["road_class"] == "ramp"]

@@ -17,6 +17,7 @@ from sim.engine.resolve import resolve
 from sim.errors import EngineError, NotFoundError, OutputError, ScenarioError, SetupError
 from sim.fields import format_clock
 from sim.network.catalog import Network
+from sim.network.edges import kerb_lane
 from sim.network.geo import read_net
 from sim.rundir import SUMO_LOG
 from sim.system import sumo_binary, sumo_env
@@ -108,7 +109,7 @@ def _view(network: Network, site: str, picture: Path, at_s: int) -> str:
     """Return sumo-gui's settings: where it looks, and when it takes the picture."""
     net = read_net(network)
     place = network.sites[site]
-    lane = net.getEdge(place.edge).getLanes()[0]
+    lane = kerb_lane(net.getEdge(place.edge))
     x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), place.pos_m)
     (west, south), (east, north) = net.getBBoxXY()
     # at 100 % the whole network fits into the window, whichever side is the longer one

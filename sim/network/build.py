@@ -34,6 +34,8 @@ NETCONVERT_OPTIONS = (
     # left turns share a lane with through traffic on two-lane roads: no pocket is surveyed, so they give way there
     *("--tls.minor-left.max-speed", "23"),
     *("--no-turnarounds.except-deadend", "false"),
+    # at signals and between roads of 50 km/h or less; a net with any has walking areas everywhere
+    *("--crossings.guess", "true"),
     *("--precision", "2"),
     *("--xml-validation", "never"),
 )

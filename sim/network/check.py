@@ -35,7 +35,7 @@ def check_network(name: str, *, overlays: Sequence[str] = ()) -> CheckReport:
     with tempfile.TemporaryDirectory(prefix="bitgreen-network-") as scratch:
         build = build_network(name, out=Path(scratch), overlays=overlays) if has_tables(name) else None
         follows = _follows_from_tables(network, build)
-    net = sumolib.net.readNet(str(network.net_file), withInternal=True)
+    net = sumolib.net.readNet(str(network.net_file), withInternal=True, withPedestrianConnections=True)
     subject = Subject(
         network=network,
         net=net,

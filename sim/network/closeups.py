@@ -20,7 +20,7 @@ from matplotlib.transforms import Bbox
 
 from sim.errors import NotFoundError, OutputError
 from sim.network.catalog import KerbPlace, Network
-from sim.network.edges import Edge, layer_of
+from sim.network.edges import Edge, kerb_lane, layer_of
 from sim.network.geo import UNKNOWN, read_net
 from sim.network.labels import Label, Labels, font
 from sim.network.show import (
@@ -88,7 +88,7 @@ def views(network: Network, net: sumolib.net.Net) -> list[View]:
     for name, key, title in SITES:
         if key in network.sites:
             site = network.sites[key]
-            lane = net.getEdge(site.edge).getLanes()[0]
+            lane = kerb_lane(net.getEdge(site.edge))
             x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), site.pos_m)
             found.append(View(name, title, _square(x, y, AROUND_M)))
     if net.hasGeoProj():

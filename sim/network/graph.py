@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from sim.errors import NetworkError
+from sim.network.edges import kerb_lane
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -117,7 +118,7 @@ class EdgeGraph:
                 vclass: np.array([vclass in turns[pair].vclasses for pair in pairs], dtype=np.bool_)
                 for vclass in VCLASSES
             },
-            shapes=tuple(np.array(edge.getLanes()[0].getShape(), dtype=np.float64)[:, :2] for edge in edges),
+            shapes=tuple(np.array(kerb_lane(edge).getShape(), dtype=np.float64)[:, :2] for edge in edges),
         )
 
     def matrix(

@@ -11,6 +11,7 @@ import sumolib
 
 from sim.errors import NetworkError
 from sim.network.catalog import Area, CarPark, Charger, DockPlace, Places, SitePlace
+from sim.network.edges import kerb_lane
 from sim.network.tables import Roadside, Tables
 
 GAP_M = 15.0
@@ -122,11 +123,6 @@ def _stretch(row: Roadside, net: sumolib.net.Net, length_m: float, file: str) ->
     x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), start + length_m / 2)
     ends = round(start, 2), round(start + length_m, 2)
     return Stretch(row.edge, lane.getID(), *ends, round(x, 2), round(y, 2))
-
-
-def kerb_lane(edge: sumolib.net.edge.Edge) -> sumolib.net.lane.Lane:
-    """Return the rightmost lane for vehicles: right of it there may be a sidewalk."""
-    return next(lane for lane in edge.getLanes() if lane.allows("bus"))
 
 
 def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:

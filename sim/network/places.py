@@ -8,7 +8,8 @@ import sumolib
 
 from sim.errors import NetworkError
 from sim.network.catalog import GatewayPlace, JunctionPlace, LinePath, Places, SitePlace, StopKerb
-from sim.network.kerbside import areas, car_parks, chargers, docks, kerb_lane, kerbside_elements
+from sim.network.edges import kerb_lane, walked_lane
+from sim.network.kerbside import areas, car_parks, chargers, docks, kerbside_elements
 from sim.network.stops import STOP_LENGTH_M, Kerb, Placement
 from sim.network.tables import Site, Tables
 
@@ -67,7 +68,7 @@ def additional_xml(places: Places, net: sumolib.net.Net) -> bytes:
         if key in lines:
             attributes["lines"] = " ".join(dict.fromkeys(lines[key]))
         element = ET.SubElement(root, "busStop", attributes)
-        element.extend(_crossing(twin) for _, twin in sorted(places.stops.items()) if _across(kerb, twin))
+        element.extend(_crossing(twin, net) for _, twin in sorted(places.stops.items()) if _across(kerb, twin))
     root.extend(kerbside_elements(places, net))
     ET.indent(root)
     return b"".join((ET.tostring(root, encoding="utf-8", xml_declaration=True), b"\n"))
@@ -77,14 +78,15 @@ def _across(kerb: StopKerb, other: StopKerb) -> bool:
     return kerb.place == other.place and kerb.edge != other.edge
 
 
-def _crossing(other: StopKerb) -> ET.Element:
+def _crossing(other: StopKerb, net: sumolib.net.Net) -> ET.Element:
     """Return the way on foot from a stop to the kerb across the road.
 
     Without it SUMO's pedestrians change between the two directions of a road at junctions alone: 1,134 s instead of
     370 s from a home 450 m from the stop. And past a dead end they even turn the wrong way.
     """
     pos_m = (other.start_m + other.end_m) / 2
-    return ET.Element("access", lane=other.lane, pos=f"{pos_m:.2f}", length=f"{CROSSING_M:.0f}")
+    lane = walked_lane(net.getEdge(other.edge)).getID()
+    return ET.Element("access", lane=lane, pos=f"{pos_m:.2f}", length=f"{CROSSING_M:.0f}")
 
 
 def _site(site: Site, tables: Tables, net: sumolib.net.Net) -> SitePlace:

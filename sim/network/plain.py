@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from sim.network.merges import connect_lanes
 from sim.network.polyline import LonLat
+from sim.network.sidewalks import SIDEWALK_M, beside_sidewalks, name_crossings, roads_with_sidewalks
 from sim.network.tables import MERGE, Junction, Road, Tables
 from sim.network.turns import connect, road_points
 
@@ -44,24 +45,27 @@ def signalled(tables: Tables) -> tuple[str, ...]:
 
 
 def write_plain(tables: Tables, folder: Path, prefix: str) -> tuple[Path, Path, Path]:
-    """Write nodes, edges (both in lon/lat) and the signals' connections as plain XML and return the paths."""
+    """Write nodes, edges (both in lon/lat), connections of signals and merges as plain XML and return the paths."""
     signals = signalled(tables)
     nodes = ET.Element("nodes")
     for key, node in sorted(tables.junctions.items()):
         lon, lat = node.lonlat
         signal = {"type": "traffic_light", "radius": f"{CORNER_M:g}"} if key in signals else {"type": "priority"}
         ET.SubElement(nodes, "node", {"id": key, "x": f"{lon:.6f}", "y": f"{lat:.6f}", **signal})
+    sidewalks = roads_with_sidewalks(tables)
     edges = ET.Element("edges")
     for road in sorted(tables.roads.values(), key=lambda road: road.id):
         points = road_points(road, tables)
-        _add_edge(edges, road, "+", points)
+        _add_edge(edges, road, "+", points, sidewalk=road.id in sidewalks)
         if not road.oneway:
-            _add_edge(edges, road, "-", points[::-1])
+            _add_edge(edges, road, "-", points[::-1], sidewalk=road.id in sidewalks)
     connections = ET.Element("connections")
     for junction in signals:
         connect(connections, junction, tables)
     for junction in sorted(key for key, node in tables.junctions.items() if node.signal == MERGE):
         connect_lanes(connections, junction, tables)
+    beside_sidewalks(connections, sidewalks)
+    name_crossings(connections, tables)
     files = folder / f"{prefix}.nod.xml", folder / f"{prefix}.edg.xml", folder / f"{prefix}.con.xml"
     for root, file in zip((nodes, edges, connections), files, strict=True):
         ET.indent(root)
@@ -84,7 +88,7 @@ def _has_signal(node: Junction, arms: list[Road]) -> bool:
     return len(arms) >= 3 and wide and any(road.is_arterial for road in arms)
 
 
-def _add_edge(edges: ET.Element, road: Road, direction: str, points: tuple[LonLat, ...]) -> None:
+def _add_edge(edges: ET.Element, road: Road, direction: str, points: tuple[LonLat, ...], *, sidewalk: bool) -> None:
     start, end = (road.start, road.end) if direction == "+" else (road.end, road.start)
     classes = VEHICLE_CLASSES if road.motor_only else VEHICLE_CLASSES + SLOW_CLASSES
     edge = ET.SubElement(
@@ -104,6 +108,8 @@ def _add_edge(edges: ET.Element, road: Road, direction: str, points: tuple[LonLa
             "shape": " ".join(f"{lon:.6f},{lat:.6f}" for lon, lat in points),
         },
     )
+    if sidewalk:
+        edge.attrib["sidewalkWidth"] = f"{SIDEWALK_M:g}"
     notes = {"layer": str(road.layer), "road": road.id, "status": road.status, "survey_id": road.survey_id}
     for key, value in notes.items():
         ET.SubElement(edge, "param", key=key, value=value)

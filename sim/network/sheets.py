@@ -21,6 +21,7 @@ DEMAND_TABLES = ("demand_staff_shifts.csv",)
 KEYS: dict[str, tuple[str, ...]] = {
     "road_overrides.csv": ("road", "column"),
     "signal_turns.csv": ("from", "to", "from_lane", "to_lane"),
+    "crossings.csv": ("junction", "road"),
     "lines.csv": ("line", "direction", "sequence", "stop"),
     "stops.csv": ("name", "ars_id", "lon", "lat"),
     "demand_staff_shifts.csv": ("site", "start"),

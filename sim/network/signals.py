@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from sim.errors import NetworkError
+from sim.network.crossings import WALK_S, Crossing, read_crossings, stages, time_crossings
 from sim.network.polyline import distance_m
 from sim.network.tables import SignalPlan, Tables
 
@@ -20,7 +21,8 @@ CONNECTION = re.compile(r"<connection [^>]*?tl=[^>]*?/>")
 def retime(net_xml: str, tables: Tables) -> str:
     """Return a net with its signal plans reworked.
 
-    Left turns with a lane of their own go in their own phase alone, as is the rule in Korea. The junctions of the
+    Left turns with a lane of their own go in their own phase alone, as is the rule in Korea; people
+    cross beside the vehicles that do not cross them. The junctions of the
     table of signal plans run a fixed cycle; the others stay as netconvert made them, actuated.
 
     Raises
@@ -37,13 +39,22 @@ def retime(net_xml: str, tables: Tables) -> str:
         msg = f"signal_plans.csv: junction {missing[0]}: found no signal there, allowed: {', '.join(sorted(links))}"
         raise NetworkError(msg)
     arrivals_s = _arrivals_s(tables)
+    walks = read_crossings(net_xml)
 
     def reworked(found: re.Match[str]) -> str:
         logic = ET.fromstring(found.group())  # noqa: S314 (netconvert's own output)
         key = logic.attrib["id"]
-        _protect_lefts(logic, links[key])
+        vehicles = [link for link in links[key] if link.attrib["to"] not in walks]
+        crossings = [
+            Crossing(int(link.attrib["linkIndex"]), *walks[link.attrib["to"]])
+            for link in links[key]
+            if link.attrib["to"] in walks
+        ]
+        _protect_lefts(logic, vehicles)
+        if crossings:
+            time_crossings(logic, vehicles, crossings)
         if key in plans:
-            _fix_cycle(logic, links[key], plans[key], arrivals_s[key])
+            _fix_cycle(logic, vehicles, plans[key], arrivals_s[key])
         return ET.tostring(logic, encoding="unicode").strip()
 
     return LOGIC.sub(reworked, net_xml)
@@ -87,39 +98,49 @@ def _protect_lefts(logic: ET.Element, links: Sequence[ET.Element]) -> None:
 
 def _fix_cycle(logic: ET.Element, links: Sequence[ET.Element], plan: SignalPlan, arrival_s: float) -> None:
     """Give a fixed cycle its greens and shift it so that the corridor's green begins when its platoon comes."""
-    phases = logic.findall("phase")
-    greens = [number for number, phase in enumerate(phases) if _is_green(phase.attrib["state"])]
-    lost_s = sum(round(float(phases[n].attrib["duration"])) for n in range(len(phases)) if n not in greens)
+    found = stages(logic, links)
+    greens = [number for number, stage in enumerate(found) if _is_green(stage[0].attrib["state"])]
+    lost_s = sum(_lasts_s(stage) for number, stage in enumerate(found) if number not in greens)
     if len(plan.greens_s) != len(greens) or sum(plan.greens_s) + lost_s != plan.cycle_s:
         msg = (
             f"signal_plans.csv: junction {plan.junction}: found greens_s {plan.greens_s}, allowed: {len(greens)} "
             f"of together {plan.cycle_s - lost_s} s (the cycle without {lost_s} s of yellow and red)"
         )
         raise NetworkError(msg)
-    main = _main_phase(phases, greens, links, plan)
+    main = _main_stage(found, greens, links, plan)
     for number, green_s in zip(greens, plan.greens_s, strict=True):
-        phases[number].attrib["duration"] = str(green_s)
+        first, clear_s = found[number][0], _lasts_s(found[number][1:])
+        if clear_s and green_s < WALK_S + clear_s:
+            where = f"signal_plans.csv: junction {plan.junction}"
+            msg = f"{where}: found greens_s {green_s}, allowed: {WALK_S + clear_s} s or more, for people cross"
+            raise NetworkError(msg)
+        first.attrib["duration"] = str(green_s - clear_s)
+    phases = logic.findall("phase")
     for phase in phases:
         phase.attrib.pop("minDur", None)
         phase.attrib.pop("maxDur", None)
-    before_s = sum(float(phase.attrib["duration"]) for phase in phases[:main])
+    before_s = sum(_lasts_s(stage) for stage in found[:main])
     logic.attrib |= {"type": "static", "offset": str(round(arrival_s - before_s) % plan.cycle_s)}
+
+
+def _lasts_s(phases: Sequence[ET.Element]) -> int:
+    return sum(round(float(phase.attrib["duration"])) for phase in phases)
 
 
 def _is_green(state: str) -> bool:
     return "y" not in state and bool({"G", "g"} & set(state))
 
 
-def _main_phase(
-    phases: Sequence[ET.Element], greens: Sequence[int], links: Sequence[ET.Element], plan: SignalPlan
+def _main_stage(
+    found: Sequence[Sequence[ET.Element]], greens: Sequence[int], links: Sequence[ET.Element], plan: SignalPlan
 ) -> int:
-    """Return the phase in which most lanes go from one road of the corridor to the other."""
+    """Return the stage in which most lanes go from one road of the corridor to the other."""
     along = [
         int(link.attrib["linkIndex"])
         for link in links
         if {link.attrib["from"][:-1], link.attrib["to"][:-1]} == set(plan.roads)
     ]
-    served: Mapping[int, int] = {n: sum(phases[n].attrib["state"][index] == "G" for index in along) for n in greens}
+    served: Mapping[int, int] = {n: sum(found[n][0].attrib["state"][index] == "G" for index in along) for n in greens}
     if not any(served.values()):
         msg = f"signal_plans.csv: junction {plan.junction}: found no green from one to the other of {plan.roads}"
         raise NetworkError(msg)

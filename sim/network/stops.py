@@ -11,6 +11,7 @@ import sumolib
 from numpy.typing import NDArray
 
 from sim.errors import NetworkError
+from sim.network.edges import kerb_lane
 from sim.network.graph import EdgeGraph, FloatArray
 from sim.network.tables import LineStop, StopPlace, Tables
 
@@ -178,7 +179,7 @@ class _Placer:
         points = [
             self.net.convertLonLat2XY(*post) for post in (posts if posts and not place.anchor else [place.lonlat])
         ]
-        shape = self.net.getEdge(edge).getLanes()[0].getShape()
+        shape = kerb_lane(self.net.getEdge(edge)).getShape()
         nearest = min(points, key=lambda point: sumolib.geomhelper.distancePointToPolygon(point, shape))
         return self._kerb(place.id, edge, self._project(road, *nearest)[0])
 

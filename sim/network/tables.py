@@ -203,6 +203,8 @@ class Tables:
     chargers: Mapping[str, Roadside] = field(default_factory=dict)
     areas: Mapping[str, Ground] = field(default_factory=dict)
     signal_plans: tuple[SignalPlan, ...] = ()
+    crossings: tuple[tuple[str, str], ...] = ()
+    """Junction and road: at a junction with rows people cross these roads alone."""
 
     def without_unused_junctions(self) -> Tables:
         """Return the tables as they are built: junctions of roads alone."""
@@ -274,6 +276,7 @@ def read_tables(folder: Path, *, overlays: Sequence[Path] = ()) -> Tables:
         signal_plans=tuple(
             _signal_plan(row, junctions, roads) for row in sheets.rows("signal_plans.csv", PLAN_COLUMNS)
         ),
+        crossings=tuple(_crossing(row, roads) for row in sheets.rows("crossings.csv", CROSSING_COLUMNS)),
     )
     sheets.check_names()
     return tables
@@ -293,6 +296,7 @@ DOCK_COLUMNS = ("id", "name", "kind", "site", "edge", "at_m", "bays", "status", 
 CHARGER_COLUMNS = ("id", "name", "edge", "at_m", "power_kw", "status", "basis")
 AREA_COLUMNS = ("id", "name_ko", "name_en", "kind", "site", "shape", "status", "basis")
 PLAN_COLUMNS = ("junction", "corridor", "roads", "cycle_s", "greens_s", "progression_kmh", "status", "reason")
+CROSSING_COLUMNS = ("junction", "road", "status", "reason")
 TURN_COLUMNS = ("from", "to", "from_lane", "to_lane", "signal", "status", "reason")
 
 
@@ -366,6 +370,13 @@ def _signal_plan(row: Row, junctions: Collection[str], roads: Collection[str]) -
         greens_s=row.wholes("greens_s", SHORTEST_GREEN_S, 200),
         speed_kmh=row.number("progression_kmh", 5, 120),
     )
+
+
+def _crossing(row: Row, roads: Mapping[str, Road]) -> tuple[str, str]:
+    row.choice("status", STATUSES)
+    row.text("reason")
+    road = roads[row.choice("road", roads)]
+    return row.choice("junction", (road.start, road.end)), road.id
 
 
 def _roadside(row: Row, edges: Collection[str], sites: Collection[str]) -> Roadside:

@@ -19,7 +19,8 @@ UNKNOWN = "unknown"
 class EdgeLine:
     """One edge and how well its course is known; both directions of a two-way road have one `road`.
 
-    `shape` is the line to draw, between junctions; `kerb` is the kerb lane, along which positions count.
+    `shape` is the line to draw, between junctions; `kerb` is the kerb lane, along which positions count; sidewalks are
+    no `lanes`.
     Shapes (points, 2), metres.
     """
 
@@ -68,7 +69,7 @@ def one_per_road(edges: Mapping[str, EdgeLine]) -> Iterable[EdgeLine]:
 
 def _line(edge: ET.Element) -> EdgeLine:
     parameters = {one.attrib["key"]: one.attrib["value"] for one in edge.iter("param")}
-    lanes = edge.findall("lane")
+    lanes = [lane for lane in edge.findall("lane") if lane.get("allow") != "pedestrian"] or edge.findall("lane")
     kerb = _points(lanes[0].attrib["shape"])
     return EdgeLine(
         road=parameters.get("road", edge.attrib["id"]),

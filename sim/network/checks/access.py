@@ -10,12 +10,13 @@ import networkx as nx
 import numpy as np
 import sumolib
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
+from scipy.sparse.csgraph import breadth_first_order
 
 from sim.network.catalog import SitePlace
 from sim.network.checks.record import Check, judged, skipped
 from sim.network.checks.subject import Subject
 from sim.network.graph import BoolArray, EdgeGraph
+from sim.network.sidewalks import COMPLEX_LONLAT
 
 ROAD_CLASSES = ("passenger", "taxi", "bus", "coach", "delivery", "emergency")
 GOODS_CLASSES = ("truck", "trailer")
@@ -24,8 +25,6 @@ SLOW_CLASSES = ("pedestrian", "bicycle", "moped", "scooter", "wheelchair")
 """Classes that motor roads exclude by law."""
 PERMIT_CLASSES = ("custom1", "custom2")
 """SUMO's classes that stand for autonomous vehicles; a permit opens roads to them, the network none."""
-COMPLEX_LONLAT = (126.655, 35.162, 126.682, 35.190)
-"""West, south, east, north of the complex."""
 
 
 class Place(NamedTuple):
@@ -103,22 +102,37 @@ def _reached(graph: EdgeGraph, vclass: str, places: Sequence[Place]) -> Iterator
 
 
 def _walkable(subject: Subject, places: Sequence[Place]) -> Check:
-    """Check that people get from each place to every other on foot; they walk a road both ways."""
+    """Check that people get from each place to every other on foot, over sidewalks, corners and crossings.
+
+    A net without walking areas joins the roads at a junction as SUMO does.
+    """
     name = "pedestrian: sites of the complex reach one another"
     if len(places) < 2:
         return skipped(name, f"{len(places)} of them in this network")
-    nodes = {node.getID(): number for number, node in enumerate(subject.net.getNodes())}
-    open_edges = [edge for edge in subject.net.getEdges(withInternal=False) if edge.allows("pedestrian")]
-    starts = np.array([nodes[edge.getFromNode().getID()] for edge in open_edges], dtype=np.int64)
-    ends = np.array([nodes[edge.getToNode().getID()] for edge in open_edges], dtype=np.int64)
-    ways = csr_array((np.ones(len(open_edges), dtype=np.int8), (starts, ends)), shape=(len(nodes), len(nodes)))
-    _, part = connected_components(ways, directed=False)
-    part_of = {edge.getID(): int(part[start]) for edge, start in zip(open_edges, starts, strict=True)}
+    ways = _footways(subject.net)
+    part_of = {edge: number for number, part in enumerate(nx.connected_components(ways)) for edge in part}
     home = [part_of.get(place.starts[0], -1) for place in places]
     main = max(sorted(set(home) - {-1}), key=home.count, default=-2)
     cut = [place.name for place, where in zip(places, home, strict=True) if where != main]
     figure = f"{len(places) - len(cut)} of {len(places)} places on one network of ways"
     return judged(name, figure, ok=not cut, detail=cut, ours=subject.surveyed)
+
+
+def _footways(net: sumolib.net.Net) -> nx.Graph[str]:
+    """Return the edges people walk on, joined where they walk from one to the next."""
+    ways: nx.Graph[str] = nx.Graph()
+    edges = [edge for edge in net.getEdges(withInternal=True) if edge.allows("pedestrian")]
+    ways.add_nodes_from(edge.getID() for edge in edges)
+    corners = any(edge.getFunction() == "walkingarea" for edge in edges)
+    for edge in edges:
+        if corners:
+            links = [link for lane in edge.getLanes() for link in lane.getOutgoing()]
+            on_foot = [(one.getFromLane(), one.getToLane()) for one in links]
+            ends = [b.getEdge().getID() for a, b in on_foot if a.allows("pedestrian") and b.allows("pedestrian")]
+        else:
+            ends = [f"junction {node.getID()}" for node in (edge.getFromNode(), edge.getToNode())]
+        ways.add_edges_from((edge.getID(), end) for end in ends)
+    return ways
 
 
 def _lines_driveable(subject: Subject) -> Check:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from sim.network.checks.record import Check, judged, skipped
 from sim.network.checks.subject import Subject
+from sim.network.crossings import WALK_MPS, WALK_S, read_crossings
 
 MIN_YELLOW_S = 3.0
 MIN_GREEN_S = 5.0
 GREEN = frozenset("Ggs")
 """`s` is a green arrow for right turns after a stop."""
+CROSSING_LINK = re.compile(r'<connection [^>]*?to="([^"]*)"[^>]*? tl="([^"]*)" linkIndex="(\d+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,48 @@ def signal_checks(subject: Subject) -> Iterator[Check]:
     movements = sum(len(links[signal]) for signal, _ in plans)
     figure = f"{len(plans)} plans, {movements} controlled movements, {len(faults)} faults"
     yield judged(name, figure, ok=not faults, detail=faults, ours=subject.surveyed)
+    yield _crossings(subject, plans)
     cleared = [signal for (signal, _), phases in sorted(plans.items()) if _has_all_red(phases)]
     figure = f"{len(cleared)} of {len(plans)} plans"
     yield judged("signals with an all-red clearance", figure, ok=True, detail=[", ".join(cleared)] if cleared else [])
+
+
+def _crossings(subject: Subject, plans: Mapping[tuple[str, str], Sequence[Phase]]) -> Check:
+    """Check that people at signals have green, and the time to get across after it."""
+    text = subject.network.net_file.read_text(encoding="utf-8")
+    walks = {crossing: length_m for crossing, (_, length_m) in read_crossings(text).items()}
+    found = {(tl, int(index)): walks[to] for to, tl, index in CROSSING_LINK.findall(text) if to in walks}
+    name = "crossings at signals: time to set out and to get across"
+    if not found:
+        return skipped(name, "no crossing at a signal in this network")
+    faults = [
+        f"signal {key[0]}, program {key[1]}, link {index}: {fault}"
+        for key, phases in sorted(plans.items())
+        for (signal, index), length_m in sorted(found.items())
+        if signal == key[0] and (fault := crossing_fault(phases, index, length_m))
+    ]
+    figure = f"{len(found)} crossings, {len(faults)} faults"
+    return judged(name, figure, ok=not faults, detail=faults, ours=subject.surveyed)
+
+
+def crossing_fault(phases: Sequence[Phase], link: int, length_m: float) -> str:
+    """Return what is wrong with the green of a crossing: too short, or others go before people are across."""
+    greens = [number for number, phase in enumerate(phases) if phase.state[link] == "G"]
+    if not greens:
+        return "never green"
+    for number in greens:
+        going = {index for index, light in enumerate(phases[number].state) if light in GREEN}
+        clear_s = 0.0
+        for step in range(1, len(phases)):
+            phase = phases[(number + step) % len(phases)]
+            if {index for index, light in enumerate(phase.state) if light in GREEN} - going:
+                break
+            clear_s += phase.shortest_s
+        if phases[number].shortest_s < WALK_S:
+            return f"green for {phases[number].shortest_s:.0f} s, at least {WALK_S} s"
+        if clear_s < length_m / WALK_MPS:
+            return f"{clear_s:.0f} s to clear {length_m:.1f} m, at least {length_m / WALK_MPS:.0f} s"
+    return ""
 
 
 def read_signals(net_file: Path) -> tuple[dict[tuple[str, str], list[Phase]], dict[str, set[int]]]:

@@ -25,7 +25,7 @@ EXPLAINED = (
         "left turns share this lane with through traffic: the lane beside it extends the green of both",
     ),
     (
-        r"At actuated tlLogic 'R1', actuated phase 2 has no controlling detector",
+        r"At actuated tlLogic 'R1', actuated phase [23] has no controlling detector",
         "the phase of left turns from lanes shared with through traffic: it lasts its shortest green",
     ),
 )

@@ -83,15 +83,16 @@ def test_every_stop_has_both_kerbs_on_lanes_for_bus_taxi_and_people(network: Net
     for key, stop in network.stops.items():
         lane = net.getLane(stop.lane)
         assert 0 <= stop.start_m < stop.end_m <= lane.getLength()
-        assert all(lane.allows(vclass) for vclass in ("bus", "taxi", "pedestrian"))
+        assert all(lane.allows(vclass) for vclass in ("bus", "taxi"))
+        assert lane.getEdge().allows("pedestrian")
         assert f"{stop.place}{'-' if key.endswith('+') else '+'}" in network.stops
 
 
 def test_sites_are_entered_where_cars_taxis_and_people_may_go(network: Network, net: sumolib.net.Net) -> None:
     for site in network.sites.values():
-        lane = net.getEdge(site.edge).getLanes()[0]
-        assert 0 < site.pos_m < lane.getLength()
-        assert all(lane.allows(vclass) for vclass in ("passenger", "taxi", "pedestrian"))
+        edge = net.getEdge(site.edge)
+        assert 0 < site.pos_m < edge.getLength()
+        assert all(edge.allows(vclass) for vclass in ("passenger", "taxi", "pedestrian"))
     entrances = [(site.edge, site.pos_m) for site in network.sites.values()]
     assert len(set(entrances)) == len(entrances)
 

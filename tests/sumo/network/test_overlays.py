@@ -16,6 +16,7 @@ from sim.home import home
 from sim.network.build import build_network
 from sim.network.catalog import Network, load_network
 from sim.network.check import check_network
+from sim.network.edges import traffic_lanes
 from sim.network.graph import EdgeGraph
 from sim.network.overlaid import load_overlaid
 from sim.network.overlays import overlay_names
@@ -112,7 +113,7 @@ def test_the_wide_stretch_stands_in_for_the_road_it_is_cut_from() -> None:
     net = sumolib.net.readNet(str(load_overlaid("bitgreen", ["wolya-2028"]).net_file))
     assert not net.hasEdge("L036+")
     wide, narrow = net.getEdge("L036b+"), net.getEdge("L036a+")
-    assert (wide.getLaneNumber(), narrow.getLaneNumber()) == (2, 1)
+    assert (traffic_lanes(wide), traffic_lanes(narrow)) == (2, 1)
     assert {wide.getParam("survey_id"), narrow.getParam("survey_id")} == {"L036"}
     metres = sumolib.geomhelper.polyLength(wide.getRawShape())
     assert metres == pytest.approx(500, rel=0.05)
@@ -151,7 +152,7 @@ def test_a_network_is_built_once_and_again_when_a_table_changes(own_home: Path) 
     roads.write_text(roads.read_text(encoding="utf-8").replace(",2,60,", ",3,60,"), encoding="utf-8")
     wider = load_overlaid("bitgreen", ["wolya-2028"])
     assert wider.sha256 != first.sha256
-    assert sumolib.net.readNet(str(wider.net_file)).getEdge("L036b+").getLaneNumber() == 3
+    assert traffic_lanes(sumolib.net.readNet(str(wider.net_file)).getEdge("L036b+")) == 3
 
 
 @pytest.mark.parametrize("harm", ["cut", "missing"])
