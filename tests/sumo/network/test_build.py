@@ -98,7 +98,7 @@ def test_sites_are_entered_where_cars_taxis_and_people_may_go(network: Network, 
 
 
 def test_motor_roads_take_nobody_on_foot(net: sumolib.net.Net) -> None:
-    for edge in ("L052b+", "L069-", "L078c+", "J4R1+", "E12c-"):
+    for edge in ("L052b+", "L069b-", "L078c+", "J4R1+", "E12c-"):
         assert not net.getEdge(edge).allows("pedestrian")
         assert not net.getEdge(edge).allows("motorcycle")
         assert net.getEdge(edge).allows("bus")
