@@ -131,7 +131,9 @@ class Commuters(Model):
     rider_budget: TravelBudget
     car_budget: TravelBudget
     leaving: TimeAfter | None = Field(None, description="null: nobody goes home within the run")
-    parking: bool = Field(default=True, description="cars look for a place in the sites' car parks, if any")
+    parking: bool = Field(
+        default=True, description="false: cars leave the roads at their car park instead of standing in it"
+    )
     escorts: Escorts | None = None
 
     @model_validator(mode="after")

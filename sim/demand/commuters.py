@@ -101,7 +101,7 @@ def _cars(scenario: Scenario, model: Commuters, places: Places, people: People, 
     dwell_s = halt.dwell_s if halt else 0.0
     start_s = people.start_s(model.car_budget) - np.where(escorts, np.floor(dwell_s), 0.0)
     inbound, returns = _within(scenario, start_s), _within(scenario, people.leave_s)
-    parks = _parks(model, places)
+    parks = _parks(places)
     zones = list(model.homes)
     cars = []
     for row in np.flatnonzero(drives & (inbound | returns)).tolist():
@@ -110,6 +110,10 @@ def _cars(scenario: Scenario, model: Commuters, places: Places, people: People, 
         end_edge, end_m = point(places, people.destinations, row)
         leave_s = float(people.leave_s[row]) if returns[row] else None
         own = parks.get(site, ())
+        name = own[int(people.park[row] * len(own))] if own else None
+        if name is not None:
+            park = places.network.car_parks[name]
+            end_edge, end_m = park.edge, round((park.start_m + park.end_m) / 2, 2)
         cars.append(
             Car(
                 person_id=person_id(row),
@@ -122,7 +126,7 @@ def _cars(scenario: Scenario, model: Commuters, places: Places, people: People, 
                 shift_start_s=float(people.shift_start_s[row]),
                 site=site,
                 zone=zones[people.home[row]],
-                park=own[int(people.park[row] * len(own))] if own else None,
+                park=name if model.parking else None,
                 leave_s=leave_s,
                 inbound=bool(inbound[row]),
                 escort=halt if escorts[row] else None,
@@ -147,13 +151,12 @@ def _halt(model: Commuters, places: Places) -> Escort | None:
     return Escort(edge, pos_m, model.escorts.dwell_s)
 
 
-def _parks(model: Commuters, places: Places) -> dict[str, Sequence[str]]:
+def _parks(places: Places) -> dict[str, Sequence[str]]:
     """Return the car parks of each site, each as often as it has tens of places, so that large ones fill alike."""
     found: dict[str, list[str]] = {}
-    if model.parking:
-        for name, park in sorted(places.network.car_parks.items()):
-            if park.site is not None and places.drivable[places.graph.position(park.edge)]:
-                found.setdefault(park.site, []).extend([name] * max(1, round(park.capacity / 10)))
+    for name, park in sorted(places.network.car_parks.items()):
+        if park.site is not None and places.drivable[places.graph.position(park.edge)]:
+            found.setdefault(park.site, []).extend([name] * max(1, round(park.capacity / 10)))
     return {site: tuple(names) for site, names in found.items()}
 
 

@@ -128,7 +128,10 @@ def test_cars_park_at_their_site_in_proportion_to_the_places(draw: Draw, documen
     parked = [car for car in draw(document).cars if car.park is not None]
     assert all(network.car_parks[car.park].site == car.site for car in parked if car.park)
     document["demand"]["commuters"]["parking"] = False
-    assert all(car.park is None for car in draw(document).cars)
+    gone = draw(document).cars
+    assert all(car.park is None for car in gone)
+    assert [car.destination_edge for car in gone] == [car.destination_edge for car in parked]
+    assert {car.destination_edge for car in gone} == {network.car_parks[car.park].edge for car in parked if car.park}
 
 
 def test_trains_of_the_table_bring_the_riders(draw: Draw, document: Document) -> None:
