@@ -1,8 +1,9 @@
 """What a network and its demand cost, without a service: build, load, bare runs, and demand where roads begin to jam.
 
 Every figure is measured in a process of its own. `generate` is the whole preparation of a run's people and traffic;
-`ups` are SUMO's own vehicle updates a second; a run jams when a vehicle is teleported, when one in a hundred is
-still waiting to enter at its end, or when the mean speed falls below two thirds of that at the first scale.
+`ups` are SUMO's own vehicle updates a second; a run jams when a vehicle is teleported, or when one in a hundred loses
+more than a quarter of an hour or is still waiting to enter at its end. Beyond `MOST_TELEPORTS` it is ended: a network
+that stands still tells nothing more, and costs hours.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -25,21 +27,21 @@ from xml.etree import ElementTree as ET
 
 from sim.demand.generate import generate
 from sim.documents import catalogue, load_scenario
-from sim.engine.inputs import options, write_inputs
+from sim.engine.inputs import TRIPINFO, options, write_inputs
 from sim.engine.resolve import resolve
 from sim.errors import EngineError
 from sim.network.build import build_network
 from sim.network.catalog import has_tables, load_network
 from sim.network.graph import EdgeGraph
 from sim.rundir import SUMO_LOG
+from sim.runner.counted import JAM_SHARE, late_trips, read_trips
 from sim.scenario import Scenario
 from sim.system import sumo_binary, sumo_env
 
 GENERATE_BAR = 0.10
 """Demand generation may take this share of the bare morning, the first of the scenarios, at the first scale."""
-JAM_SPEED_SHARE = 2 / 3
-JAM_WAITING_SHARE = 0.01
-"""A few are always about to enter when a run ends."""
+MOST_TELEPORTS = 100
+ENDED = re.compile(r"Simulation ended at time: ([0-9.]+[0-9])")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,6 +64,7 @@ class BareRun:
     generate_s: float
     generate_again_s: float
     run_s: float
+    ended_at_s: float
     ups: float
     peak_mb: float | None
     vehicles: int
@@ -69,6 +72,7 @@ class BareRun:
     teleports: int
     mean_speed_mps: float
     mean_time_loss_s: float
+    late: int
     jams: bool
 
 
@@ -99,9 +103,7 @@ def _scaled(name: str, scales: Sequence[float], overrides: Sequence[str]) -> lis
     runs: list[BareRun] = []
     for scale in scales:
         scenario = scaled(name, scale, overrides)
-        runs.append(
-            _in_process(bare_run, scenario.model_dump(mode="json"), scale, runs[0].mean_speed_mps if runs else 0.0)
-        )
+        runs.append(_in_process(bare_run, scenario.model_dump(mode="json"), scale))
     return runs
 
 
@@ -117,7 +119,7 @@ def scaled(name: str, scale: float, overrides: Sequence[str] = ()) -> Scenario:
     return load_scenario(name, overrides=[*alone, *factors])
 
 
-def bare_run(document: dict[str, Any], scale: float, free_mps: float) -> BareRun:
+def bare_run(document: dict[str, Any], scale: float) -> BareRun:
     """Prepare a scenario's traffic twice, run it in SUMO alone, and return what that cost.
 
     Parameters
@@ -126,8 +128,6 @@ def bare_run(document: dict[str, Any], scale: float, free_mps: float) -> BareRun
         The scenario.
     scale
         What it was scaled by, for the record.
-    free_mps
-        Mean speed at the first scale; 0 where this is the first.
 
     Raises
     ------
@@ -142,26 +142,30 @@ def bare_run(document: dict[str, Any], scale: float, free_mps: float) -> BareRun
         chosen = write_inputs(work, scenario, resolved.network, resolved.population, resolved.service)
         chosen |= options(scenario, resolved.service, work=work)
         chosen |= {"end": str(scenario.time.horizon_s), "statistic-output": str(work / "statistics.xml")}
+        chosen["max-num-teleports"] = str(MOST_TELEPORTS)
         chosen["duration-log.disable"] = "false"  # without it SUMO does not count its updates
         seconds, peak_mb = _sumo(chosen, work / SUMO_LOG)
+        ended_at_s = float(ENDED.findall((work / SUMO_LOG).read_text(encoding="utf-8"))[-1])
+        late = len(late_trips(read_trips(work / TRIPINFO)))
         statistics = {element.tag: element.attrib for element in ET.parse(work / "statistics.xml").getroot()}  # noqa: S314 (written by SUMO)
     teleports, waiting = int(statistics["teleports"]["total"]), int(statistics["vehicles"]["waiting"])
     vehicles = int(statistics["vehicles"]["loaded"])
-    speed_mps = float(statistics["vehicleTripStatistics"]["speed"])
     return BareRun(
         scenario=scenario.name,
         scale=scale,
         generate_s=timed[0],
         generate_again_s=timed[1],
         run_s=seconds,
+        ended_at_s=ended_at_s,
         ups=float(statistics["performance"]["vehicleUpdatesPerSecond"]),
         peak_mb=peak_mb,
         vehicles=vehicles,
         never_inserted=waiting,
         teleports=teleports,
-        mean_speed_mps=speed_mps,
+        mean_speed_mps=float(statistics["vehicleTripStatistics"]["speed"]),
         mean_time_loss_s=float(statistics["vehicleTripStatistics"]["timeLoss"]),
-        jams=teleports > 0 or waiting > JAM_WAITING_SHARE * vehicles or speed_mps < JAM_SPEED_SHARE * free_mps,
+        late=late,
+        jams=teleports > 0 or max(waiting, late) > JAM_SHARE * vehicles,
     )
 
 

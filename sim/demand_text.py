@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.demand_summary import Comparison, DemandSummary, Fitness
-from sim.runner.counted import Counted
+from sim.runner.counted import LATE_S, Counted
 
 NOT_CALIBRATED = (
     "not calibrated: the targets are assumed from daily volumes, nobody counted them; "
@@ -21,7 +21,10 @@ def run_document(counted: Counted, compared: Sequence[Comparison]) -> dict[str, 
     """Return what a run counted."""
     return {
         "simulated": {
-            "trips": len(counted.trips),
+            "trips": len(counted.ended),
+            "late": len(counted.late),
+            "late_under_way": sum(not trip.ended for trip in counted.late),
+            "jams": counted.jams,
             "teleports": counted.teleports,
             "waiting_to_enter": counted.waiting_to_enter,
             "counts": [_row(one) for one in compared],
@@ -93,12 +96,21 @@ def print_counts(compared: Sequence[Comparison], what: str, console: Console) ->
 
 def print_run(counted: Counted, console: Console) -> None:
     """Print how the counted run went."""
-    if not counted.trips:
+    ended, late = counted.ended, counted.late
+    if ended:
+        metres, seconds, lost_s = (
+            sum(values) / len(ended)
+            for values in zip(*((trip.metres, trip.seconds, trip.lost_s) for trip in ended), strict=True)
+        )
+        console.print(
+            f"simulated: {len(ended):,} trips ended, mean {metres / 1000:.1f} km in {seconds / 60:.1f} min, "
+            f"{lost_s / 60:.1f} min of it lost; {counted.waiting_to_enter} vehicles wait to enter, "
+            f"{counted.teleports} teleports"
+        )
+    else:
         console.print("simulated: no trip ended")
-        return
-    metres, seconds, lost_s = (sum(values) / len(counted.trips) for values in zip(*counted.trips, strict=True))
+    under_way = sum(not trip.ended for trip in late)
     console.print(
-        f"simulated: {len(counted.trips):,} trips ended, mean {metres / 1000:.1f} km in {seconds / 60:.1f} min, "
-        f"{lost_s / 60:.1f} min of it lost; {counted.waiting_to_enter} vehicles wait to enter, "
-        f"{counted.teleports} teleports"
+        f"{len(late):,} vehicles lost more than {LATE_S / 60:.0f} min, {under_way:,} of them still under way at the end"
+        f"{': the roads do not carry this demand' if counted.jams else ''}"
     )

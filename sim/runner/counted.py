@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -22,6 +23,20 @@ from sim.system import sumo_binary, sumo_env
 
 TYPES = {"car": "car", "truck": "truck coach"}
 """Counted class and the vehicle types that it holds."""
+LATE_S = 900.0
+"""Who loses more than a quarter of an hour, on ways that take one, stands in a jam."""
+JAM_SHARE = 0.01
+"""One vehicle in a hundred that stands in a jam is no accident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """What one vehicle drove: those under way when the run ends tell of a jam that no arrival shows."""
+
+    metres: float
+    seconds: float
+    lost_s: float
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +46,22 @@ class Counted:
     volumes: dict[VolumeKey, float]
     teleports: int
     waiting_to_enter: int
-    trips: tuple[tuple[float, float, float], ...]
-    """Of every vehicle that arrived: metres, seconds, seconds lost."""
+    trips: tuple[Trip, ...]
+
+    @property
+    def ended(self) -> list[Trip]:
+        """The trips that came to their end."""
+        return [trip for trip in self.trips if trip.ended]
+
+    @property
+    def late(self) -> list[Trip]:
+        """The trips that lost more than `LATE_S`, ended or not."""
+        return late_trips(self.trips)
+
+    @property
+    def jams(self) -> bool:
+        """Whether the roads did not carry the demand."""
+        return self.teleports > 0 or len(self.late) > JAM_SHARE * len(self.trips)
 
 
 def count_vehicles(scenario: Scenario) -> Counted:
@@ -49,21 +78,24 @@ def count_vehicles(scenario: Scenario) -> Counted:
         folder = Path(name)
         chosen = write_inputs(folder, bare, resolved.network, resolved.population, Preparation())
         chosen |= options(bare, Preparation(), work=folder)
-        chosen["additional-files"] += f",{_detectors(folder, bare.time.begin_s)}"
+        first_s = -(-bare.time.begin_s // 3600) * 3600
+        hours = first_s < bare.time.horizon_s  # SUMO refuses to count from its own end on
+        if hours:
+            chosen["additional-files"] += f",{_detectors(folder, first_s)}"
         chosen |= {"end": str(bare.time.horizon_s), "statistic-output": str(folder / "statistics.xml")}
         _sumo(chosen, folder)
         statistics = ET.parse(folder / "statistics.xml").getroot()  # noqa: S314 (written by SUMO in this run)
         return Counted(
-            volumes=_volumes(folder, resolved.graph),
+            volumes=_volumes(folder, resolved.graph) if hours else {},
             teleports=int(_number(statistics, "teleports", "total")),
             waiting_to_enter=int(_number(statistics, "vehicles", "waiting")),
-            trips=_trips(folder / TRIPINFO),
+            trips=read_trips(folder / TRIPINFO),
         )
 
 
-def _detectors(folder: Path, begin_s: int) -> Path:
+def _detectors(folder: Path, first_s: int) -> Path:
     """Write the counting of whole hours: SUMO's periods start where they are told to, not at the full hour."""
-    path, first_s = folder / "counts.add.xml", -(-begin_s // 3600) * 3600
+    path = folder / "counts.add.xml"
     lines = [
         f'<edgeData id="{name}" file="{folder / name}.counts.xml" begin="{first_s}" period="3600" vTypes="{types}" '
         'excludeEmpty="true"/>'
@@ -105,11 +137,22 @@ def _volumes(folder: Path, graph: EdgeGraph) -> dict[VolumeKey, float]:
     return found
 
 
-def _trips(path: Path) -> tuple[tuple[float, float, float], ...]:
+def late_trips(trips: Iterable[Trip]) -> list[Trip]:
+    """Return the trips that lost more than `LATE_S`, ended or not."""
+    return [trip for trip in trips if trip.lost_s > LATE_S]
+
+
+def read_trips(path: Path) -> tuple[Trip, ...]:
+    """Return the trips of SUMO's tripinfo output, those under way at the end with them."""
     return tuple(
-        (float(one.attrib["routeLength"]), float(one.attrib["duration"]), float(one.attrib["timeLoss"]))
+        Trip(
+            metres=float(one.attrib["routeLength"]),
+            seconds=float(one.attrib["duration"]),
+            lost_s=float(one.attrib["timeLoss"]),
+            ended=float(one.attrib["arrival"]) >= 0,
+        )
         for _, one in ET.iterparse(path)  # noqa: S314 (written by SUMO in this run)
-        if one.tag == "tripinfo" and float(one.attrib["arrival"]) >= 0
+        if one.tag == "tripinfo"
     )
 
 
