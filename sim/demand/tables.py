@@ -70,6 +70,13 @@ def demand_file(network: str, name: str) -> Path:
     return network_folder(network) / "tables" / f"demand_{name}.csv"
 
 
+def demand_files(network: str, overlays: Sequence[str] = ()) -> list[Path]:
+    """Return every demand table of a network and of its overlays."""
+    folder = network_folder(network)
+    places = [folder / "tables", *(folder / "overlays" / name for name in overlays)]
+    return [path for place in places for path in sorted(place.glob("demand_*.csv"))]
+
+
 def require_table(network: str, name: str) -> Path:
     """Return the file of a demand table that a scenario leaves its facts to.
 
