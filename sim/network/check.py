@@ -20,7 +20,8 @@ from sim.network.checks.warnings import loading_check, warning_check
 from sim.network.graph import EdgeGraph
 from sim.network.overlaid import load_overlaid
 from sim.network.overlays import read_overlays
-from sim.network.tables import Tables, read_tables
+from sim.network.survey import Tables
+from sim.network.tables import read_tables
 
 
 def check_network(name: str, *, overlays: Sequence[str] = ()) -> CheckReport:

@@ -12,7 +12,7 @@ import sumolib
 from sim.errors import NetworkError
 from sim.network.catalog import Area, CarPark, Charger, DockPlace, Places, SitePlace
 from sim.network.edges import kerb_lane
-from sim.network.tables import Roadside, Tables
+from sim.network.survey import Roadside, Tables
 
 GAP_M = 15.0
 """Free kerb between a row of bays and the junctions at both ends of its edge."""

@@ -11,7 +11,7 @@ from sim.network.catalog import GatewayPlace, JunctionPlace, LinePath, Places, S
 from sim.network.edges import kerb_lane, walked_lane
 from sim.network.kerbside import areas, car_parks, chargers, docks, kerbside_elements
 from sim.network.stops import STOP_LENGTH_M, Kerb, Placement
-from sim.network.tables import Site, Tables
+from sim.network.survey import Site, Tables
 
 ENTRANCE_GAP_M = 25.0
 """Free kerb between a site's entrance and the junctions at both ends of its edge."""
@@ -125,8 +125,7 @@ def _entrance_edge(
     of the site.
     """
     if site.id in tables.site_anchors:
-        anchor = tables.site_anchors[site.id]
-        return net.getEdge(f"{anchor.road}{anchor.direction}")
+        return net.getEdge(tables.site_anchors[site.id])
     roads = [r.id for r in tables.roads.values() if site.node in (r.start, r.end) and not r.motor_only]
     sides = [net.getEdge(edge) for road in sorted(roads) for edge in tables.roads[road].edges]
     return min(sides, key=lambda e: sumolib.geomhelper.distancePointToPolygon(point, kerb_lane(e).getShape()))

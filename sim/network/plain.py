@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from sim.network.merges import connect_lanes
 from sim.network.polyline import LonLat
 from sim.network.sidewalks import SIDEWALK_M, beside_sidewalks, name_crossings, roads_with_sidewalks
-from sim.network.tables import MERGE, Junction, Road, Tables
+from sim.network.survey import MERGE, Junction, Road, Tables
 from sim.network.turns import connect, road_points
 
 VEHICLE_CLASSES = (
