@@ -59,12 +59,6 @@ def background(
     return [_numbered(trip, number) for number, (trip, _, _) in enumerate(trips, start=1)]
 
 
-def fit_background(model: Background, places: Places, *, known: Known) -> dict[str, Fit]:
-    """Return the flows by class that meet the network's table of counts, commuters included."""
-    path = require_table(places.network.name, "counts")
-    return fit_counts(read_counts(path), places, known=known, share=model.commuter_car_share.value, where=path.name)
-
-
 def fit_counts(counts: list[Count], places: Places, *, known: Known, share: float, where: str) -> dict[str, Fit]:
     """Return the flows by class that meet counts; `share` of the `known` commuters come by car."""
     sections = sections_of(places.graph)
@@ -81,7 +75,9 @@ def fit_counts(counts: list[Count], places: Places, *, known: Known, share: floa
 
 
 def _fitted(model: Background, places: Places, seeds: SeedSequence, known: Known) -> Iterator[_Stream]:
-    fits = fit_background(model, places, known=known)
+    path = require_table(places.network.name, "counts")
+    share = model.commuter_car_share.value
+    fits = fit_counts(read_counts(path), places, known=known, share=share, where=path.name)
     for vehicle_class, child in named_streams(seeds, ("car", "truck")).items():
         fit = fits.get(vehicle_class)
         if fit is None:

@@ -57,7 +57,7 @@ def _trains(scenario: Scenario, model: Rail, places: Places, phase: float) -> Fl
     """Return the arrivals of trains whose passengers reach the forecourt within the span of the demand."""
     first, last = scenario.time.begin_s - model.walk_out_s, scenario.time.end_s - model.walk_out_s
     if model.trains_per_h is None:
-        arrivals_s = np.array(sorted(train.at_s for train in read_trains(places.network.name)))
+        arrivals_s = np.array(sorted(read_trains(places.network.name)), dtype=np.float64)
         return arrivals_s[(arrivals_s >= first) & (arrivals_s < last)]
     if model.trains_per_h.value == 0:
         return np.empty(0)

@@ -51,18 +51,9 @@ class CoachRun:
     site: str
     serves: tuple[str, ...]
     zone: str
-    origin: str
     gateway: str
     at_s: float
     seats: int
-
-
-@dataclass(frozen=True, slots=True)
-class Train:
-    """The arrival of a train at the station."""
-
-    id: str
-    at_s: float
 
 
 def demand_file(network: str, name: str) -> Path:
@@ -121,7 +112,6 @@ def read_coaches(network: str) -> list[CoachRun]:
             site=row["site"],
             serves=tuple(row["serves"].split()),
             zone=row["zone"],
-            origin=row["origin"],
             gateway=row["gateway"],
             at_s=clock(row["at"]),
             seats=int(row["seats"]),
@@ -130,14 +120,14 @@ def read_coaches(network: str) -> list[CoachRun]:
     return _read(require_table(network, "coaches"), columns, run)
 
 
-def read_trains(network: str) -> list[Train]:
-    """Return the trains of `demand_trains.csv`."""
+def read_trains(network: str) -> list[int]:
+    """Return when the trains of `demand_trains.csv` arrive, in seconds after midnight."""
 
-    def train(row: Row) -> Train:
+    def arrival_s(row: Row) -> int:
         status(row["status"])
-        return Train(row["id"], clock(row["arrival"]))
+        return clock(row["arrival"])
 
-    return _read(require_table(network, "trains"), ("id", "arrival", "status", "source"), train)
+    return _read(require_table(network, "trains"), ("id", "arrival", "status", "source"), arrival_s)
 
 
 def read_counts(path: Path) -> list[Count]:

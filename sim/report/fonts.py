@@ -101,16 +101,6 @@ def page_css(text: str) -> str:
     return "\n".join(rules)
 
 
-def missing_glyphs(text: str) -> set[str]:
-    """Return the letters of `text` that no embedded font has."""
-    known = {
-        code
-        for path in (hangul_font(400), Path(mpl.get_data_path()) / "fonts" / "ttf" / _DEJAVU[400])
-        for code in TTFont(path).getBestCmap()
-    }
-    return {letter for letter in text if letter.isprintable() and ord(letter) not in known}
-
-
 def _rule(font: TTFont, codes: set[int], weight: int) -> str:
     font.recalcTimestamp = False  # else the bytes change with the clock
     options = Options(layout_features=[], hinting=False, name_IDs=[], notdef_outline=True)
