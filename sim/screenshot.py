@@ -9,15 +9,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import sumolib
-
 from sim.documents import load_scenario
 from sim.engine.inputs import options, write_inputs
 from sim.engine.resolve import resolve
 from sim.errors import EngineError, NotFoundError, OutputError, ScenarioError, SetupError
 from sim.fields import format_clock
 from sim.network.catalog import Network
-from sim.network.edges import kerb_lane
+from sim.network.edges import kerb_point
 from sim.network.geo import read_net
 from sim.rundir import SUMO_LOG
 from sim.system import sumo_binary, sumo_env
@@ -26,8 +24,6 @@ LEAD_S = 300
 """sumo-gui takes the traffic over this long before the picture; SUMO alone is faster until then."""
 SIZE_PX = (1600, 1200)
 WIDTH_M = 380.0
-
-
 GATE = ("morning-none", "ggm", 28500)
 """Scenario, site and moment of the plant gate's picture: five minutes before the shift starts."""
 
@@ -109,8 +105,7 @@ def _view(network: Network, site: str, picture: Path, at_s: int) -> str:
     """Return sumo-gui's settings: where it looks, and when it takes the picture."""
     net = read_net(network)
     place = network.sites[site]
-    lane = kerb_lane(net.getEdge(place.edge))
-    x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), place.pos_m)
+    x, y = kerb_point(net.getEdge(place.edge), place.pos_m)
     (west, south), (east, north) = net.getBBoxXY()
     # at 100 % the whole network fits into the window, whichever side is the longer one
     zoom = 100.0 * max(east - west, (north - south) * SIZE_PX[0] / SIZE_PX[1]) / WIDTH_M

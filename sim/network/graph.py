@@ -14,26 +14,15 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from sim.errors import NetworkError
-from sim.network.edges import kerb_lane
+from sim.network.edges import Edge, edges_by_id, kerb_lane
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 VCLASSES = (
-    *(
-        "passenger",
-        "taxi",
-        "bus",
-        "coach",
-        "delivery",
-        "truck",
-        "trailer",
-        "emergency",
-        "evehicle",
-        "motorcycle",
-    ),
-    *("bicycle", "pedestrian", "custom1", "custom2"),
+    *("passenger", "taxi", "bus", "coach", "delivery", "truck", "trailer", "emergency", "evehicle"),
+    *("motorcycle", "bicycle", "pedestrian", "custom1", "custom2"),
 )
 
 
@@ -95,7 +84,7 @@ class EdgeGraph:
         NetworkError
             It has no edges.
         """
-        edges = sorted((e for e in net.getEdges(withInternal=False) if not e.getFunction()), key=lambda e: e.getID())
+        edges = edges_by_id(net)
         if not edges:
             msg = "found no edges, allowed: a SUMO network with at least one"
             raise NetworkError(msg)
@@ -215,9 +204,7 @@ class _Turn:
     vclasses: set[str]
 
 
-def _turns(
-    net: sumolib.net.Net, edges: list[sumolib.net.edge.Edge], index: Mapping[str, int]
-) -> dict[tuple[int, int], _Turn]:
+def _turns(net: sumolib.net.Net, edges: list[Edge], index: Mapping[str, int]) -> dict[tuple[int, int], _Turn]:
     turns: dict[tuple[int, int], _Turn] = {}
     for edge in edges:
         for target, connections in edge.getOutgoing().items():

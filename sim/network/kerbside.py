@@ -11,7 +11,7 @@ import sumolib
 
 from sim.errors import NetworkError
 from sim.network.catalog import Area, CarPark, Charger, DockPlace, Places, SitePlace
-from sim.network.edges import kerb_lane
+from sim.network.edges import Lane, kerb_lane
 from sim.network.survey import Roadside, Tables
 
 GAP_M = 15.0
@@ -138,7 +138,7 @@ def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:
 
 
 def _parking_area(
-    key: str, name: str, lane: sumolib.net.lane.Lane, ends_m: tuple[float, float], *, places: int, bays: Bays
+    key: str, name: str, lane: Lane, ends_m: tuple[float, float], *, places: int, bays: Bays
 ) -> ET.Element:
     """Return a parking area with its bays square to the road, row behind row, the heads away from it."""
     start, end = ends_m

@@ -8,7 +8,7 @@ import sumolib
 
 from sim.errors import NetworkError
 from sim.network.catalog import GatewayPlace, JunctionPlace, LinePath, Places, SitePlace, StopKerb
-from sim.network.edges import kerb_lane, walked_lane
+from sim.network.edges import Edge, kerb_lane, kerb_point, walked_lane
 from sim.network.kerbside import areas, car_parks, chargers, docks, kerbside_elements
 from sim.network.stops import STOP_LENGTH_M, Kerb, Placement
 from sim.network.survey import Site, Tables
@@ -116,9 +116,7 @@ def _site(site: Site, tables: Tables, net: sumolib.net.Net) -> SitePlace:
     )
 
 
-def _entrance_edge(
-    site: Site, tables: Tables, net: sumolib.net.Net, point: tuple[float, float]
-) -> sumolib.net.edge.Edge:
+def _entrance_edge(site: Site, tables: Tables, net: sumolib.net.Net, point: tuple[float, float]) -> Edge:
     """Return the road side a site is entered from.
 
     The table of anchors wins; else the nearest road at the site's junction that pedestrians may use, on the side
@@ -134,7 +132,7 @@ def _entrance_edge(
 def _stop(kerb: Kerb, tables: Tables, net: sumolib.net.Net, off: set[str]) -> StopKerb:
     place = tables.stop_places[kerb.place]
     lane = kerb_lane(net.getEdge(kerb.edge))
-    point = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), kerb.pos_m)
+    point = kerb_point(lane.getEdge(), kerb.pos_m)
     lon, lat = net.convertXY2LonLat(*point)
     x, y = _rounded(point)
     half = min(STOP_LENGTH_M, lane.getLength() - 1.0) / 2

@@ -12,20 +12,8 @@ from sim.network.survey import MERGE, Junction, Road, Tables
 from sim.network.turns import connect, road_points
 
 VEHICLE_CLASSES = (
-    *(
-        "private",
-        "emergency",
-        "authority",
-        "army",
-        "vip",
-        "passenger",
-        "hov",
-        "taxi",
-        "bus",
-        "coach",
-        "delivery",
-    ),
-    *("truck", "trailer", "evehicle"),
+    *("private", "emergency", "authority", "army", "vip", "passenger", "hov", "taxi", "bus", "coach"),
+    *("delivery", "truck", "trailer", "evehicle"),
 )
 """Every road takes these; rails, waterways, airspace and the custom classes stay free for permits."""
 CORNER_M = 12.0

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from sim.errors import OutputError
 from sim.network.catalog import Network, SitePlace
-from sim.network.geo import UNKNOWN, read_net, road_frame
+from sim.network.edges import UNKNOWN
+from sim.network.geo import read_net, road_frame
 from sim.network.labels import Label, Labels, font
 
 Dash = tuple[float, tuple[float, ...]]

@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import breadth_first_order
 from sim.network.catalog import SitePlace
 from sim.network.checks.record import Check, judged, skipped
 from sim.network.checks.subject import Subject
+from sim.network.edges import Edge
 from sim.network.graph import BoolArray, EdgeGraph
 from sim.network.sidewalks import COMPLEX_LONLAT
 
@@ -150,7 +151,7 @@ def _lines_driveable(subject: Subject) -> Check:
     return judged(name, f"{len(lines) - len(broken)} of {len(lines)}", ok=not broken, detail=broken)
 
 
-def motor_roads(subject: Subject) -> list[sumolib.net.edge.Edge]:
+def motor_roads(subject: Subject) -> list[Edge]:
     """Return the edges of motor roads: those the tables close to slow classes, or motorways of OpenStreetMap."""
     edges = subject.net.getEdges(withInternal=False)
     if subject.tables is None:
