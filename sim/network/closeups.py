@@ -35,10 +35,10 @@ from sim.network.geo import read_net
 from sim.network.labels import Label, Labels, font
 from sim.network.show import (
     CHARGER_COLOUR,
-    CLOSE_UP_LONLAT,
     DOCK_COLOUR,
     PARK_COLOUR,
     STOP_COLOUR,
+    complex_box,
     draw_areas,
     frame,
     furnish,
@@ -99,12 +99,8 @@ def views(network: Network, net: sumolib.net.Net) -> list[View]:
         if key in network.sites:
             site = network.sites[key]
             found.append(View(name, title, _square(*kerb_point(net.getEdge(site.edge), site.pos_m), AROUND_M)))
-    if net.hasGeoProj():
-        west, south, east, north = CLOSE_UP_LONLAT
-        box = Bbox([net.convertLonLat2XY(west, south), net.convertLonLat2XY(east, north)])
-        if any(box.contains(site.x, site.y) for site in network.sites.values()):
-            found.append(View("complex", "The complex, lane by lane", box))
-    return found
+    box = complex_box(network, net)
+    return found if box is None else [*found, View("complex", "The complex, lane by lane", box)]
 
 
 def _interchange(net: sumolib.net.Net, x: float, y: float) -> Bbox:
