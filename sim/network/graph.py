@@ -130,7 +130,7 @@ class EdgeGraph:
         Shape (edges, targets): `[a, b]` is 0 where b follows a directly, inf where b cannot be reached;
         where a is b, the way round back to the start of a.
         """
-        turns = self._turn_costs(edge_weights, vclass)
+        turns = self.turn_costs(edge_weights, vclass)
         goals = np.arange(len(self.ids)) if targets is None else targets
         # SciPy searches from sources: all edges as such, or the few targets against the direction of travel
         to_end = dijkstra(turns) if targets is None else dijkstra(csr_array(turns.T), indices=targets).T
@@ -153,7 +153,7 @@ class EdgeGraph:
             An edge is unknown or there is no way.
         """
         first, last = self.position(start), self.position(end)
-        turns = self._turn_costs(self.time_s if edge_weights is None else edge_weights, vclass)
+        turns = self.turn_costs(self.time_s if edge_weights is None else edge_weights, vclass)
         _, before = dijkstra(turns, indices=np.array(first), return_predecessors=True)
         path = [last]
         while path[-1] != first:
@@ -164,9 +164,9 @@ class EdgeGraph:
             path.append(previous)
         return [self.ids[position] for position in reversed(path)]
 
-    def reachable(self, vclass: str = "passenger") -> BoolArray:
+    def reachable(self, vclass: str) -> BoolArray:
         """Return which edges a class may use and can reach from one another: the largest such set."""
-        turns = self._turn_costs(self.time_s, vclass)
+        turns = self.turn_costs(self.time_s, vclass)
         _, labels = connected_components(turns, directed=True, connection="strong")
         permitted = self._of_class(self.permits, vclass)
         if not permitted.any():
@@ -181,7 +181,8 @@ class EdgeGraph:
             raise NetworkError(msg)
         return self.index[edge]
 
-    def _turn_costs(self, edge_weights: FloatArray, vclass: str) -> csr_array[np.float64, tuple[int, int]]:
+    def turn_costs(self, edge_weights: FloatArray, vclass: str) -> csr_array[np.float64, tuple[int, int]]:
+        """Return the turns a class may take as a sparse matrix, each with the cost of the edge it leads to."""
         allowed = self._of_class(self.turn_permits, vclass)
         rows, columns = self.turn_from[allowed], self.turn_to[allowed]
         size = len(self.ids)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import networkx as nx
 import numpy as np
 import sumolib
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
 from sim.network.catalog import SitePlace
@@ -91,9 +90,7 @@ def _connected(subject: Subject, vclass: str, places: Sequence[Place], what: str
 
 def _reached(graph: EdgeGraph, vclass: str, places: Sequence[Place]) -> Iterator[BoolArray]:
     """Yield for each place which edges a class gets to from there."""
-    allowed = graph.turn_permits[vclass]
-    pairs = graph.turn_from[allowed], graph.turn_to[allowed]
-    turns = csr_array((np.ones(len(pairs[0]), dtype=np.int8), pairs), shape=(len(graph.ids), len(graph.ids)))
+    turns = graph.turn_costs(graph.time_s, vclass)
     for place in places:
         reached = np.zeros(len(graph.ids), dtype=np.bool_)
         for start in {graph.position(edge) for edge in place.starts}:
