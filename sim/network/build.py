@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +16,11 @@ from sim.network.graph import EdgeGraph
 from sim.network.overlays import read_overlays
 from sim.network.places import additional_xml, collect_places
 from sim.network.plain import write_plain
+from sim.network.programs import netconvert
 from sim.network.signals import retime
 from sim.network.stops import OffNetworkStop, place_stops
 from sim.network.survey import Tables
 from sim.network.tables import read_tables
-from sim.system import sumo_binary, sumo_env
 
 PROJECTION = "+proj=utm +zone=52 +ellps=WGS84 +datum=WGS84 +units=m +no_defs"
 NETCONVERT_OPTIONS = (
@@ -40,7 +38,6 @@ NETCONVERT_OPTIONS = (
     *("--precision", "2"),
     *("--xml-validation", "never"),
 )
-HEADER = re.compile(rb"<!-- generated on .*?-->\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str]
     with tempfile.TemporaryDirectory(prefix="bitgreen-network-") as scratch:
         work = Path(scratch)
         net_file = work / f"{name}.net.xml"
-        warnings = _netconvert(*write_plain(tables, work, name), net_file)
+        warnings = netconvert(write_plain(tables, work, name), net_file, NETCONVERT_OPTIONS)
         net_file.write_text(retime(net_file.read_text(encoding="utf-8"), tables), encoding="utf-8")
         net = sumolib.net.readNet(str(net_file))
         graph = EdgeGraph.from_net(net_file)
@@ -123,17 +120,3 @@ def built_tables(name: str, overlays: Sequence[str] = ()) -> Tables:
     """
     folders = [overlay.folder for overlay in read_overlays(name, overlays)]
     return read_tables(network_folder(name) / "tables", overlays=folders).without_unused_junctions()
-
-
-def _netconvert(nodes: Path, edges: Path, connections: Path, net_file: Path) -> tuple[str, ...]:
-    """Run netconvert, drop its dated header so that equal tables give equal bytes, return its warnings."""
-    inputs = ("-n", str(nodes), "-e", str(edges), "-x", str(connections), "-o", str(net_file))
-    command = [str(sumo_binary("netconvert")), *inputs, *NETCONVERT_OPTIONS]
-    done = subprocess.run(command, env=sumo_env(), capture_output=True, text=True, check=False, cwd=nodes.parent)
-    lines = done.stderr.splitlines()
-    errors = [line for line in lines if line.startswith("Error")]
-    if done.returncode or errors or not net_file.is_file():
-        msg = f"netconvert failed with code {done.returncode}: {' | '.join(errors or lines[-3:])}"
-        raise NetworkError(msg)
-    net_file.write_bytes(HEADER.sub(b"", net_file.read_bytes(), count=1))
-    return tuple(line.removeprefix("Warning: ") for line in lines if line.startswith("Warning"))

@@ -25,9 +25,10 @@ from sim.network.graph import EdgeGraph
 from sim.network.osm import Box, OsmData, Progress, read_osm
 from sim.network.osm_ground import Ground, find_features
 from sim.network.osm_places import PlaceFinder
-from sim.network.osm_plain import STATUS, check_loads, convert
+from sim.network.osm_plain import STATUS, convert
 from sim.network.osm_roads import Roads, lay_roads
 from sim.network.osm_streets import CLASSES, Street, find_streets
+from sim.network.programs import read_by_sumo
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 BASIS = "OpenStreetMap, not surveyed"
@@ -125,7 +126,7 @@ def import_osm(
         progress("loading", 0.0)
         add_file = work / f"{name}.add.xml"
         add_file.write_bytes(additional_xml(places))
-        check_loads(net_file, add_file)
+        read_by_sumo(net_file, [add_file])
         for made in (net_file, add_file):
             shutil.move(made, built / made.name)
         (built / "places.json").write_bytes(dump_places(places))
