@@ -7,9 +7,10 @@ from xml.etree import ElementTree as ET
 import sumolib
 
 from sim.errors import NetworkError
-from sim.network.catalog import GatewayPlace, JunctionPlace, LinePath, Places, SitePlace, StopKerb
+from sim.network.catalog import GatewayPlace, JunctionPlace, KerbPlace, LinePath, Places, SitePlace, StopKerb
 from sim.network.edges import Edge, kerb_lane, kerb_point, walked_lane
 from sim.network.kerbside import areas, car_parks, chargers, docks, kerbside_elements
+from sim.network.plain import xml_bytes
 from sim.network.stops import STOP_LENGTH_M, Kerb, Placement
 from sim.network.survey import Site, Tables
 
@@ -57,21 +58,17 @@ def additional_xml(places: Places, net: sumolib.net.Net) -> bytes:
         for stop in line.stops:
             lines.setdefault(stop, []).append(key)
     for key, kerb in sorted(places.stops.items()):
-        attributes = {
-            "id": key,
-            "name": kerb.name,
-            "lane": kerb.lane,
-            "startPos": f"{kerb.start_m:.2f}",
-            "endPos": f"{kerb.end_m:.2f}",
-            "personCapacity": str(STOP_CAPACITY),
-        }
-        if key in lines:
-            attributes["lines"] = " ".join(dict.fromkeys(lines[key]))
-        element = ET.SubElement(root, "busStop", attributes)
+        calls = {"lines": " ".join(dict.fromkeys(lines[key]))} if key in lines else {}
+        element = kerb_element(root, "busStop", key, kerb, personCapacity=str(STOP_CAPACITY), **calls)
         element.extend(_crossing(twin, net) for _, twin in sorted(places.stops.items()) if _across(kerb, twin))
     root.extend(kerbside_elements(places, net))
-    ET.indent(root)
-    return b"".join((ET.tostring(root, encoding="utf-8", xml_declaration=True), b"\n"))
+    return xml_bytes(root)
+
+
+def kerb_element(root: ET.Element, tag: str, key: str, place: KerbPlace, **more: str) -> ET.Element:
+    """Add what lies beside a stretch of lane to an additional file."""
+    ends = {"startPos": f"{place.start_m:.2f}", "endPos": f"{place.end_m:.2f}"}
+    return ET.SubElement(root, tag, {"id": key, "name": place.name, "lane": place.lane, **ends, **more})
 
 
 def _across(kerb: StopKerb, other: StopKerb) -> bool:

@@ -56,9 +56,14 @@ def write_plain(tables: Tables, folder: Path, prefix: str) -> tuple[Path, Path, 
     name_crossings(connections, tables)
     files = folder / f"{prefix}.nod.xml", folder / f"{prefix}.edg.xml", folder / f"{prefix}.con.xml"
     for root, file in zip((nodes, edges, connections), files, strict=True):
-        ET.indent(root)
-        file.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+        file.write_bytes(xml_bytes(root))
     return files
+
+
+def xml_bytes(root: ET.Element) -> bytes:
+    """Return a document as it is written: indented, UTF-8, with a last newline."""
+    ET.indent(root)
+    return b"".join((ET.tostring(root, encoding="utf-8", xml_declaration=True), b"\n"))
 
 
 def _arms(tables: Tables) -> dict[str, list[Road]]:
