@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import sumolib
@@ -65,9 +65,8 @@ def docks(tables: Tables, net: sumolib.net.Net) -> dict[str, DockPlace]:
     found = {}
     for key, row in sorted(tables.docks.items()):
         place = _stretch(row, net, TRUCK.width_m * row.places, "docks.csv")
-        kind: Literal["dock", "staging"] = "dock" if row.kind == "dock" else "staging"
-        common = {"name": row.name, "site": row.site, "bays": row.places, "status": row.status}
-        found[key] = DockPlace.model_validate({**common, "kind": kind, **place._asdict()})
+        common = {"name": row.name, "kind": row.kind, "site": row.site, "bays": row.places, "status": row.status}
+        found[key] = DockPlace.model_validate({**common, **place._asdict()})
     return found
 
 
