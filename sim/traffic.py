@@ -5,7 +5,6 @@ SUMO runs alone, without a service: what stops or crawls here does so because of
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sim.documents import load_scenario
+from sim.engine.alone import run_alone
 from sim.engine.inputs import TRIPINFO, options, write_inputs
 from sim.engine.resolve import Resolved, resolve
 from sim.errors import EngineError, ScenarioError
@@ -25,7 +25,6 @@ from sim.fields import format_clock
 from sim.network.checks.record import Check, CheckReport, judged, skipped
 from sim.network.edges import road_of
 from sim.network.geo import read_net, road_frame
-from sim.system import sumo_binary, sumo_env
 
 STANDARD = "morning-none"
 TELEPORT_S = 300
@@ -216,11 +215,7 @@ def _run(resolved: Resolved, work: Path, *, bare: bool) -> list[DrivingTime]:
         "device.fcd.period": str(SAMPLE_S),
         "output.compression": "zstd",
     }
-    command = [str(sumo_binary("sumo")), *(part for key, value in chosen.items() for part in (f"--{key}", value))]
-    done = subprocess.run(command, env=sumo_env(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        msg = f"SUMO ended with code {done.returncode}: {done.stderr[-2000:]}"
-        raise EngineError(msg)
+    run_alone(chosen)
     return list(_probe_times(work / TRIPINFO, empty=bare))
 
 
