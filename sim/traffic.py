@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import sumolib
 from numpy.typing import NDArray
 
 from sim.documents import load_scenario
@@ -25,6 +27,7 @@ from sim.fields import format_clock
 from sim.network.checks.record import Check, CheckReport, judged, skipped
 from sim.network.edges import road_of
 from sim.network.geo import read_net, road_frame
+from sim.network.survey import is_arterial
 
 STANDARD = "morning-none"
 TELEPORT_S = 300
@@ -349,8 +352,7 @@ def longest_halt(samples: pd.DataFrame) -> Halt:
 def _speeds(resolved: Resolved, samples: pd.DataFrame) -> Iterator[ClassSpeed]:
     """Yield the speeds of each class of road, fastest class first; what lies inside junctions is left out."""
     net = read_net(resolved.network)
-    roads = road_frame(net).set_index("road")
-    roads["road_class"] = [class_of_road(row) for row in roads.to_dict("records")]
+    roads = classed_roads(net).set_index("road")
     edges = pd.DataFrame(
         [(edge.getID(), road_of(edge), edge.getSpeed()) for edge in net.getEdges(withInternal=False)],
         columns=["edge", "road", "limit_mps"],
@@ -372,14 +374,21 @@ def _speeds(resolved: Resolved, samples: pd.DataFrame) -> Iterator[ClassSpeed]:
             )
 
 
-def class_of_road(road: Mapping[str, object]) -> str:
+def classed_roads(net: sumolib.net.Net) -> geopandas.GeoDataFrame:
+    """Return the roads of a net as `road_frame` does, each with its `road_class`."""
+    roads = road_frame(net)
+    roads["road_class"] = [_class_of_road(row) for row in roads.to_dict("records")]
+    return roads
+
+
+def _class_of_road(road: Mapping[str, object]) -> str:
     """Return the class of a row of the road frame."""
-    lanes, limit = int(str(road["lanes"])), int(str(road["speed_kmh"]))
+    lanes, limit_kmh = int(str(road["lanes"])), int(str(road["speed_kmh"]))
     if road["motor_road"]:
         return "ramp" if road["oneway"] else "motor road"
-    if lanes >= 3 or (lanes == 2 and limit >= 60):
+    if is_arterial(lanes, limit_kmh):
         return "arterial"
-    return "road" if limit >= 50 else "street"
+    return "road" if limit_kmh >= 50 else "street"
 
 
 def _weighted_p85(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from sim.network.merges import connect_lanes
 from sim.network.polyline import LonLat
 from sim.network.sidewalks import SIDEWALK_M, beside_sidewalks, name_crossings, roads_with_sidewalks
-from sim.network.survey import MERGE, Junction, Road, Tables
+from sim.network.survey import MERGE, Junction, Road, Tables, is_arterial
 from sim.network.turns import connect, road_points
 
 VEHICLE_CLASSES = (
@@ -78,7 +78,7 @@ def _has_signal(node: Junction, arms: list[Road]) -> bool:
     if node.signal != "auto":
         return node.signal == "yes"
     wide = any(road.lanes >= 2 and road.speed_kmh >= 50.0 for road in arms)
-    return len(arms) >= 3 and wide and any(road.is_arterial for road in arms)
+    return len(arms) >= 3 and wide and any(is_arterial(road.lanes, road.speed_kmh) for road in arms)
 
 
 def _add_edge(edges: ET.Element, road: Road, direction: str, points: tuple[LonLat, ...], *, sidewalk: bool) -> None:

@@ -53,10 +53,10 @@ class Road:
         """The edges built from the road: there and back, or one way."""
         return (f"{self.id}+",) if self.oneway else (f"{self.id}+", f"{self.id}-")
 
-    @property
-    def is_arterial(self) -> bool:
-        """Whether the road carries through traffic: two lanes at 60 km/h or more, or three lanes."""
-        return self.lanes >= 3 or (self.lanes == 2 and self.speed_kmh >= 60.0)
+
+def is_arterial(lanes: int, speed_kmh: float) -> bool:
+    """Whether a road carries through traffic: two lanes a direction at 60 km/h or more, or three lanes."""
+    return lanes >= 3 or (lanes == 2 and speed_kmh >= 60.0)
 
 
 @dataclass(frozen=True, slots=True)
