@@ -112,27 +112,28 @@ def kerbside_elements(places: Places, net: sumolib.net.Net) -> Iterator[ET.Eleme
 
 def _stretch(row: Roadside, net: sumolib.net.Net, length_m: float, file: str) -> Stretch:
     lane = kerb_lane(net.getEdge(row.edge))
-    room_m = lane.getLength() - 2 * GAP_M
-    if room_m < length_m:
-        allowed = f"an edge of {length_m + 2 * GAP_M:.0f} m or more"
-        msg = f"{file}: {row.id}: found edge {row.edge}, {lane.getLength():.0f} m; allowed: {allowed}"
-        raise NetworkError(msg)
-    middle = lane.getLength() / 2 if row.at_m is None else row.at_m
-    start = min(max(middle - length_m / 2, GAP_M), lane.getLength() - GAP_M - length_m)
+    middle_m = lane.getLength() / 2 if row.at_m is None else row.at_m
+    start = _start_m(lane, middle_m, length_m, f"{file}: {row.id}")
     x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), start + length_m / 2)
     ends = round(start, 2), round(start + length_m, 2)
     return Stretch(row.edge, lane.getID(), *ends, round(x, 2), round(y, 2))
+
+
+def _start_m(lane: Lane, middle_m: float, length_m: float, where: str) -> float:
+    """Return where a row of bays begins: around a point of the lane, clear of the junctions."""
+    if lane.getLength() - 2 * GAP_M < length_m:
+        allowed = f"an edge of {length_m + 2 * GAP_M:.0f} m or more"
+        found = f"edge {lane.getEdge().getID()}, {lane.getLength():.0f} m"
+        msg = f"{where}: found {found}; allowed: {allowed}"
+        raise NetworkError(msg)
+    return float(min(max(middle_m - length_m / 2, GAP_M), lane.getLength() - GAP_M - length_m))
 
 
 def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:
     """Return the parking area `depot`: bays square to the road, two rows deep, off the carriageway."""
     lane = kerb_lane(net.getEdge(site.edge))
     span = DEPOT_BAYS / DEPOT_ROWS * SHUTTLE.width_m
-    start = min(max(site.pos_m - span / 2, GAP_M), lane.getLength() - GAP_M - span)
-    if start < 0:
-        allowed = f"an edge of {span + 2 * GAP_M:.0f} m or more"
-        msg = f"sites.csv: shuttle_depot: found edge {site.edge}, {lane.getLength():.0f} m; allowed: {allowed}"
-        raise NetworkError(msg)
+    start = _start_m(lane, site.pos_m, span, "sites.csv: shuttle_depot")
     return _parking_area("depot", site.name_ko, lane, (start, start + span), places=DEPOT_BAYS, bays=SHUTTLE)
 
 
