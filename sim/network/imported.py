@@ -124,15 +124,19 @@ def import_osm(
             warnings=warnings,
         )
         progress("loading", 0.0)
-        add_file = work / f"{name}.add.xml"
-        add_file.write_bytes(additional_xml(places))
-        read_by_sumo(net_file, [add_file])
-        for made in (net_file, add_file):
-            shutil.move(made, built / made.name)
-        (built / "places.json").write_bytes(dump_places(places))
+        _write(built, name, net_file, places)
         (built / "source.json").write_bytes(_source(report, file, data, bbox))
         _publish(built, target)
     return report
+
+
+def _write(built: Path, name: str, net_file: Path, places: Places) -> None:
+    """Put a network's files into a folder, once SUMO has read them."""
+    add_file = built / f"{name}.add.xml"
+    add_file.write_bytes(additional_xml(places))
+    read_by_sumo(net_file, [add_file])
+    shutil.move(net_file, built / net_file.name)
+    (built / "places.json").write_bytes(dump_places(places))
 
 
 def _source(report: ImportReport, file: Path, data: OsmData, bbox: Box | None) -> bytes:
