@@ -108,7 +108,7 @@ def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str]
     return BuildReport(files, warnings, off)
 
 
-def built_tables(name: str, overlays: Sequence[str] = ()) -> Tables:
+def built_tables(name: str, overlays: Sequence[str]) -> Tables:
     """Read the tables of a network and of overlays on it as they are built: without junctions that no road needs.
 
     Raises

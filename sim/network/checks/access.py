@@ -54,11 +54,11 @@ def access_checks(subject: Subject) -> Iterator[Check]:
     yield _reserved(subject)
 
 
-def turn_graph(graph: EdgeGraph, vclass: str) -> nx.DiGraph[str]:
-    """Return the edges of a net as nodes of a networkx graph with the turns a class may take between them."""
+def bus_turns(graph: EdgeGraph) -> nx.DiGraph[str]:
+    """Return the edges that buses may use as nodes of a networkx graph, with the turns between them."""
     turns: nx.DiGraph[str] = nx.DiGraph()
-    turns.add_nodes_from(edge for edge, permitted in zip(graph.ids, graph.permits[vclass], strict=True) if permitted)
-    allowed = graph.turn_permits[vclass]
+    turns.add_nodes_from(edge for edge, permitted in zip(graph.ids, graph.permits["bus"], strict=True) if permitted)
+    allowed = graph.turn_permits["bus"]
     pairs = zip(graph.turn_from[allowed], graph.turn_to[allowed], strict=True)
     turns.add_edges_from((graph.ids[a], graph.ids[b]) for a, b in pairs)
     return turns
@@ -138,7 +138,7 @@ def _lines_driveable(subject: Subject) -> Check:
     lines = subject.network.lines
     if not lines:
         return skipped(name, "no bus line in this network")
-    turns = turn_graph(subject.graph, "bus")
+    turns = bus_turns(subject.graph)
     broken = []
     for key, line in lines.items():
         if not all(turns.has_edge(a, b) for a, b in itertools.pairwise(line.edges)):

@@ -13,7 +13,7 @@ from sim.errors import NetworkError
 from sim.home import home
 from sim.network.build import BuildReport, build_network
 from sim.network.catalog import Network, load_network, network_folder
-from sim.network.checks.access import turn_graph
+from sim.network.checks.access import bus_turns
 from sim.network.graph import EdgeGraph
 
 
@@ -61,7 +61,7 @@ def test_files_carry_no_date_and_no_path(report: BuildReport) -> None:
 
 
 def test_lines_are_contiguous_and_their_stops_lie_on_them_in_order(network: Network, graph: EdgeGraph) -> None:
-    turns = turn_graph(graph, "bus")
+    turns = bus_turns(graph)
     for line in network.lines.values():
         assert all(turns.has_edge(a, b) for a, b in itertools.pairwise(line.edges))
         edges = iter(enumerate(line.edges))
