@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, TextColumn
 
 from sim.demand_cli import demand_app
 from sim.documents import catalogue, load_scenario
@@ -24,6 +23,7 @@ from sim.fields import format_clock
 from sim.home import use_kernel_cache
 from sim.network_cli import network_app
 from sim.scenario import json_schema
+from sim.terminal import Json, ProgressLines, console, results
 
 app = typer.Typer(
     name="bitgreen",
@@ -36,41 +36,28 @@ app.add_typer(scenario_app, name="scenario")
 app.add_typer(network_app, name="network")
 app.add_typer(demand_app, name="demand")
 
-# Tables and progress go to the error stream, so that standard output holds results alone.
-console = Console(stderr=True)
-results = Console(width=None if sys.stdout and sys.stdout.isatty() else 140)
-
 ScenarioName = Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")]
 Seed = Annotated[int | None, typer.Option(help="Sets both seeds, for demand and for SUMO.", min=0)]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change the document, e.g. fleet.count=12.")
 ]
 Out = Annotated[Path | None, typer.Option(help="The run's directory; must not exist yet. [default: runs/RUN_ID]")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else.")]
 Headless = Literal["libsumo", "traci"]
 RUNS = Path("runs")
 
 
-class Bar:
+class Bar(ProgressLines):
     """A progress line for each run: simulated time, speed against the clock, vehicles on the road."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        columns = (
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[clock]}"),
             TextColumn("{task.fields[speed]:>6}"),
             TextColumn("{task.fields[vehicles]:>5} vehicles"),
+            quiet=quiet,
         )
-        self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
 
     def show(self, name: str, at: Mapping[str, Any]) -> None:
         """Move the line of one run to where it is."""

@@ -17,10 +17,9 @@ from rich.text import Text
 
 from sim.errors import OutputError, SandboxError
 from sim.kpi.catalogue import CATALOGUE, Better
-from sim.kpi.fingerprint import Divergence, first_divergence
 from sim.kpi.others import added_time_loss, read_others
 from sim.kpi.record import KpiRecord, ordered
-from sim.rundir import VEHICLES, read_events, read_kpis, read_manifest
+from sim.rundir import VEHICLES, read_kpis, read_manifest
 
 Verdict = Literal["better", "worse", "same", "neither"]
 
@@ -47,7 +46,6 @@ _MUST_AGREE = ("network", "time", "SUMO version", "network hash")
 class Run:
     """A published run as far as a comparison needs it; `label` tells it from the others."""
 
-    path: Path
     label: str
     manifest: Mapping[str, Any]
     records: Mapping[str, KpiRecord]
@@ -90,8 +88,8 @@ class Row:
 class Comparison:
     """Runs side by side.
 
-    `changes[i]` lists the paths of the scenario document in which run i differs from the reference;
-    `same_scenario` holds when nothing but the controllers does. `warnings` are to be shown with every table.
+    `changes[i]` lists the paths of the scenario document in which run i differs from the reference; `warnings` are
+    to be shown with every table.
     """
 
     runs: tuple[Run, ...]
@@ -99,21 +97,9 @@ class Comparison:
     warnings: tuple[str, ...]
 
     @property
-    def reference(self) -> Run:
-        return self.runs[0]
-
-    @property
-    def same_scenario(self) -> bool:
-        return all(_top(path) == "controllers" for paths in self.changes for path in paths)
-
-    @property
     def same_fingerprint(self) -> bool:
         """Whether all runs had the same events."""
         return len({run.fingerprint for run in self.runs}) == 1
-
-    def first_divergence(self, other: int = 1) -> Divergence | None:
-        """Return the first time step in which a run's events differ from the reference's."""
-        return first_divergence(read_events(self.reference.path), read_events(self.runs[other].path))
 
 
 def compare_runs(*paths: Path, without_service: Path | None = None, force: bool = False) -> Comparison:
@@ -159,7 +145,7 @@ def compare_runs(*paths: Path, without_service: Path | None = None, force: bool 
         others = read_others(path / VEHICLES) if baseline is not None and path != without_service else None
         if others is not None and baseline is not None:
             records += added_time_loss(others, baseline)
-        runs.append(Run(path, label, manifest, {record.key: record for record in records}))
+        runs.append(Run(label, manifest, {record.key: record for record in records}))
         changes.append(tuple(differing_paths(manifests[0]["scenario"], manifest["scenario"])))
     return Comparison(tuple(runs), tuple(changes), tuple(dict.fromkeys(warnings)))
 

@@ -19,7 +19,7 @@ from sim.demand.people import draw_people
 from sim.demand.places import Places
 from sim.demand.tables import read_counts
 from sim.demand.volumes import commuter_volumes
-from sim.demand_summary import Comparison, Fitness, compare, summarise
+from sim.demand_summary import Comparison, compare, summarise
 from sim.errors import OutputError, ScenarioError
 from sim.network.graph import EdgeGraph
 from sim.network.overlaid import load_overlaid
@@ -30,12 +30,11 @@ LEAST_VEHICLES_PER_H = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The scenario that meets the counts, and how well its planned volumes do."""
+    """The scenario that meets the counts, and its planned volumes beside them."""
 
     document: dict[str, Any]
     scenario: Scenario
     compared: tuple[Comparison, ...]
-    fitness: Fitness
 
 
 def calibrate(path: Path, scenario: Scenario, *, name: str) -> Calibration:
@@ -65,7 +64,7 @@ def calibrate(path: Path, scenario: Scenario, *, name: str) -> Calibration:
         msg = f"{path.name}: its hours {hours[0]} to {hours[-1]} hold no whole hour of scenario {scenario.name}"
         raise ScenarioError(msg)
     document = {"extends": scenario.name, "title": title, "demand": {"background": traffic}}
-    return Calibration(document, fitted, compared, Fitness.of(compared))
+    return Calibration(document, fitted, compared)
 
 
 def write_calibration(found: Calibration, out: Path) -> None:

@@ -9,18 +9,19 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.demand.population import Population
 from sim.documents import load_scenario
 from sim.engine.resolve import resolve
 from sim.errors import NetworkError, OutputError, ScenarioError
 from sim.network.catalog import Area, Network, load_network
 from sim.network.graph import EdgeGraph
-from sim.scenario import Scenario
 
 HOMES, WORKPLACES, FLOWS = 6, 12, 6
 """The most of each that a draft names: it is to be read."""
@@ -73,8 +74,7 @@ def write_draft(network_name: str, path: Path) -> Draft:
             f"any two; allowed: {MOST_EDGES}: import a part with --bbox, or the larger roads with --smallest tertiary"
         )
         raise ScenarioError(msg)
-    text, basis, scenario = _draft(network, graph, path)
-    people = resolve(scenario).population
+    text, basis, people = _draft(network, graph, path)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -84,31 +84,26 @@ def write_draft(network_name: str, path: Path) -> Draft:
     return Draft(path, basis, len(people.riders), len(people.cars), len(people.background))
 
 
-def _draft(network: Network, graph: EdgeGraph, path: Path) -> tuple[str, str, Scenario]:
-    """Return the first kind of demand that this network can carry: text, basis, document."""
+def _draft(network: Network, graph: EdgeGraph, path: Path) -> tuple[str, str, Population]:
+    """Return the first kind of demand that this network can carry: text, basis, and who moves."""
     commuters = "\n".join(_commuters(network, graph))
     if commuters:
         basis = "commuters from housing to workplaces"
         text = _text(network, graph, path, basis, commuters, per_h=0)
-        scenario = _scenario(text, path)
-        try:
-            resolve(scenario)
-        except ScenarioError:
-            pass  # a home or a workplace lies where no taxi comes: the even demand asks for neither
-        else:
-            return text, basis, scenario
+        with suppress(ScenarioError):  # a home or a workplace lies where no taxi comes: the even demand needs neither
+            return text, basis, _population(text, path)
     basis = "requests spread evenly over the network"
     uniform = "\n".join(_uniform(graph))
     text = _text(network, graph, path, basis, uniform, per_h=60)
-    return text, basis, _scenario(text, path)
+    return text, basis, _population(text, path)
 
 
-def _scenario(text: str, path: Path) -> Scenario:
-    """Read a text as the document of this name that it may become."""
+def _population(text: str, path: Path) -> Population:
+    """Return who moves in the document of this name that a text may become."""
     with tempfile.TemporaryDirectory(prefix="bitgreen-draft-") as scratch:
         file = Path(scratch) / path.name
         file.write_text(text, encoding="utf-8")
-        return load_scenario(file)
+        return resolve(load_scenario(file)).population
 
 
 def _text(network: Network, graph: EdgeGraph, path: Path, basis: str, demand: str, *, per_h: int) -> str:

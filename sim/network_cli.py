@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from sim.network.checks.record import CheckReport
+from sim.terminal import Json, ProgressLines, results
 
 network_app = typer.Typer(help="Networks built from survey tables or imported.", no_args_is_help=True)
-results = Console(width=None if sys.stdout and sys.stdout.isatty() else 140)
 CASES_SHOWN = 30
 """Of each check of a network."""
 
@@ -23,23 +23,13 @@ NetworkName = Annotated[str, typer.Argument(help="Name of a folder in networks/.
 OverlayNames = Annotated[
     list[str] | None, typer.Option("--overlay", metavar="OVERLAY", help="Build it on top; may be given several times.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else.")]
 
 
-class Steps:
-    """A progress line on a terminal's error stream: the step, and how much of it is done where that is known."""
+class Steps(ProgressLines):
+    """A progress line for each step: how much of it is done where that is known."""
 
-    def __init__(self, console: Console, *, quiet: bool) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__(TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn(), quiet=quiet)
 
     def show(self, step: str, share: float) -> None:
         """Move the line of a step; without known length it runs to and fro until the next step begins."""
@@ -66,7 +56,7 @@ def import_osm(
     from sim.network.osm import parse_bbox
 
     box = parse_bbox(bbox) if bbox is not None else None
-    with Steps(Console(stderr=True), quiet=json_output) as steps:
+    with Steps(quiet=json_output) as steps:
         report = import_file(
             file,
             name=file.name.partition(".")[0].lower() if name is None else name,

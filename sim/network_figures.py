@@ -23,9 +23,9 @@ from sim.network.check import check_network
 from sim.network.checks.record import Check
 from sim.network.checks.signals import read_signals
 from sim.network.edges import traffic_lanes
-from sim.network.geo import read_net, road_frame
+from sim.network.geo import read_net
 from sim.network.sheets import STATUSES
-from sim.traffic import PROBE_EVERY_S, ROAD_CLASSES, SAMPLE_S, TELEPORT_S, Traffic, class_of_road, measure_traffic
+from sim.traffic import PROBE_EVERY_S, ROAD_CLASSES, SAMPLE_S, TELEPORT_S, Traffic, classed_roads, measure_traffic
 
 NAME = "bitgreen"
 PAGE = Path("docs") / "network.md"
@@ -67,8 +67,7 @@ def page(network: Network, checks: Sequence[Check], morning: str) -> str:
 def figures(network: Network) -> str:
     """Return the tables of what a network is made of."""
     net = read_net(network)
-    roads = road_frame(net)
-    roads["road_class"] = [class_of_road(row) for row in roads.to_dict("records")]
+    roads = classed_roads(net)
     parts = [
         _table(("figure", "value"), [*_size_rows(net, roads), *_control_rows(network, net), *_place_rows(network)]),
         "Kilometres of road by class and status; a two-way road counts once.",

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import sumolib
-
 from sim.documents import load_scenario
+from sim.engine.alone import run_alone
 from sim.engine.inputs import options, write_inputs
-from sim.engine.resolve import resolve
+from sim.engine.resolve import Resolved, resolve
 from sim.errors import EngineError, NotFoundError, OutputError, ScenarioError, SetupError
 from sim.fields import format_clock
 from sim.network.catalog import Network
-from sim.network.edges import kerb_lane
+from sim.network.edges import kerb_point
 from sim.network.geo import read_net
-from sim.rundir import SUMO_LOG
-from sim.system import sumo_binary, sumo_env
 
 LEAD_S = 300
 """sumo-gui takes the traffic over this long before the picture; SUMO alone is faster until then."""
 SIZE_PX = (1600, 1200)
 WIDTH_M = 380.0
-
-
 GATE = ("morning-none", "ggm", 28500)
 """Scenario, site and moment of the plant gate's picture: five minutes before the shift starts."""
 
@@ -55,6 +49,18 @@ def take_picture(path: Path, *, scenario_name: str, site: str, at_s: int, overri
     EngineError, OutputError
         SUMO failed, or the file cannot be written.
     """
+    resolved = _resolved(scenario_name, site, at_s, overrides)
+    screen = _screen()
+    with tempfile.TemporaryDirectory(prefix="bitgreen-picture-") as scratch:
+        picture = _drawn(resolved, site, at_s, Path(scratch), screen)
+        try:
+            shutil.copyfile(picture, path)
+        except OSError as error:
+            msg = f"{path}: the picture cannot be written: {error}"
+            raise OutputError(msg) from error
+
+
+def _resolved(scenario_name: str, site: str, at_s: int, overrides: Sequence[str]) -> Resolved:
     scenario = load_scenario(scenario_name, overrides=overrides)
     begin_s, end_s = scenario.time.begin_s, scenario.time.horizon_s
     if scenario.controllers.shuttle is not None or not begin_s <= at_s < end_s:
@@ -65,33 +71,28 @@ def take_picture(path: Path, *, scenario_name: str, site: str, at_s: int, overri
     if site not in resolved.network.sites:
         msg = f"network {scenario.network!r} has no site {site!r}; allowed: {', '.join(sorted(resolved.network.sites))}"
         raise NotFoundError(msg)
-    screen = _screen()
-    with tempfile.TemporaryDirectory(prefix="bitgreen-picture-") as scratch:
-        work = Path(scratch)
-        chosen = write_inputs(work, scenario, resolved.network, resolved.population, resolved.service)
-        chosen |= options(scenario, resolved.service, work=work)
-        taken_over_s, state, picture = max(begin_s, at_s - LEAD_S), work / "state.xml.gz", work / "picture.png"
-        if taken_over_s > begin_s:
-            until = {
-                "save-state.times": str(taken_over_s),
-                "save-state.files": str(state),
-                "end": str(taken_over_s + 1),
-            }
-            _run([str(sumo_binary("sumo"))], chosen | until, work / SUMO_LOG)
-            chosen |= {"begin": str(taken_over_s), "load-state": str(state)}
-        settings = work / "view.xml"
-        settings.write_text(_view(resolved.network, site, picture, at_s), encoding="utf-8")
-        window = {"gui-settings-file": str(settings), "window-size": f"{SIZE_PX[0]},{SIZE_PX[1]}"}
-        seen = {"end": str(at_s + 3), "start": "true", "quit-on-end": "true"}
-        _run([*screen, str(sumo_binary("sumo-gui"))], chosen | window | seen, work / SUMO_LOG)
-        if not picture.is_file():
-            msg = f"sumo-gui took no picture of {site} at {format_clock(at_s)}"
-            raise EngineError(msg)
-        try:
-            shutil.copyfile(picture, path)
-        except OSError as error:
-            msg = f"{path}: the picture cannot be written: {error}"
-            raise OutputError(msg) from error
+    return resolved
+
+
+def _drawn(resolved: Resolved, site: str, at_s: int, work: Path, screen: Sequence[str]) -> Path:
+    """Run SUMO until shortly before the moment, then sumo-gui, and return its picture in the folder `work`."""
+    scenario, begin_s = resolved.scenario, resolved.scenario.time.begin_s
+    chosen = write_inputs(work, scenario, resolved.network, resolved.population, resolved.service)
+    chosen |= options(scenario, resolved.service, work=work)
+    taken_over_s, state, picture = max(begin_s, at_s - LEAD_S), work / "state.xml.gz", work / "picture.png"
+    if taken_over_s > begin_s:
+        until = {"save-state.times": str(taken_over_s), "save-state.files": str(state), "end": str(taken_over_s + 1)}
+        run_alone(chosen | until)
+        chosen |= {"begin": str(taken_over_s), "load-state": str(state)}
+    settings = work / "view.xml"
+    settings.write_text(_view(resolved.network, site, picture, at_s), encoding="utf-8")
+    window = {"gui-settings-file": str(settings), "window-size": f"{SIZE_PX[0]},{SIZE_PX[1]}"}
+    seen = {"end": str(at_s + 3), "start": "true", "quit-on-end": "true"}
+    run_alone(chosen | window | seen, program="sumo-gui", screen=screen)
+    if not picture.is_file():
+        msg = f"sumo-gui took no picture of {site} at {format_clock(at_s)}"
+        raise EngineError(msg)
+    return picture
 
 
 def _screen() -> list[str]:
@@ -109,8 +110,7 @@ def _view(network: Network, site: str, picture: Path, at_s: int) -> str:
     """Return sumo-gui's settings: where it looks, and when it takes the picture."""
     net = read_net(network)
     place = network.sites[site]
-    lane = kerb_lane(net.getEdge(place.edge))
-    x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), place.pos_m)
+    x, y = kerb_point(net.getEdge(place.edge), place.pos_m)
     (west, south), (east, north) = net.getBBoxXY()
     # at 100 % the whole network fits into the window, whichever side is the longer one
     zoom = 100.0 * max(east - west, (north - south) * SIZE_PX[0] / SIZE_PX[1]) / WIDTH_M
@@ -118,12 +118,3 @@ def _view(network: Network, site: str, picture: Path, at_s: int) -> str:
         f'<viewsettings><scheme name="real world"/><viewport zoom="{zoom:.0f}" x="{x:.1f}" y="{y:.1f}"/>'
         f'<delay value="0"/><snapshot file="{picture}" time="{at_s}"/></viewsettings>'
     )
-
-
-def _run(program: Sequence[str], chosen: Mapping[str, str], log: Path) -> None:
-    command = [*program, *(part for key, value in chosen.items() for part in (f"--{key}", value))]
-    done = subprocess.run(command, env=sumo_env(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        told = log.read_text(encoding="utf-8")[-2000:] if log.exists() else done.stderr[-2000:]
-        msg = f"{Path(program[-1]).name} ended with code {done.returncode}: {told}"
-        raise EngineError(msg)

@@ -5,19 +5,21 @@ SUMO runs alone, without a service: what stops or crawls here does so because of
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import sumolib
 from numpy.typing import NDArray
 
 from sim.documents import load_scenario
+from sim.engine.alone import run_alone
 from sim.engine.inputs import TRIPINFO, options, write_inputs
 from sim.engine.resolve import Resolved, resolve
 from sim.errors import EngineError, ScenarioError
@@ -25,7 +27,7 @@ from sim.fields import format_clock
 from sim.network.checks.record import Check, CheckReport, judged, skipped
 from sim.network.edges import road_of
 from sim.network.geo import read_net, road_frame
-from sim.system import sumo_binary, sumo_env
+from sim.network.survey import is_arterial
 
 STANDARD = "morning-none"
 TELEPORT_S = 300
@@ -216,11 +218,7 @@ def _run(resolved: Resolved, work: Path, *, bare: bool) -> list[DrivingTime]:
         "device.fcd.period": str(SAMPLE_S),
         "output.compression": "zstd",
     }
-    command = [str(sumo_binary("sumo")), *(part for key, value in chosen.items() for part in (f"--{key}", value))]
-    done = subprocess.run(command, env=sumo_env(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        msg = f"SUMO ended with code {done.returncode}: {done.stderr[-2000:]}"
-        raise EngineError(msg)
+    run_alone(chosen)
     return list(_probe_times(work / TRIPINFO, empty=bare))
 
 
@@ -354,8 +352,7 @@ def longest_halt(samples: pd.DataFrame) -> Halt:
 def _speeds(resolved: Resolved, samples: pd.DataFrame) -> Iterator[ClassSpeed]:
     """Yield the speeds of each class of road, fastest class first; what lies inside junctions is left out."""
     net = read_net(resolved.network)
-    roads = road_frame(net).set_index("road")
-    roads["road_class"] = [class_of_road(row) for row in roads.to_dict("records")]
+    roads = classed_roads(net).set_index("road")
     edges = pd.DataFrame(
         [(edge.getID(), road_of(edge), edge.getSpeed()) for edge in net.getEdges(withInternal=False)],
         columns=["edge", "road", "limit_mps"],
@@ -377,14 +374,21 @@ def _speeds(resolved: Resolved, samples: pd.DataFrame) -> Iterator[ClassSpeed]:
             )
 
 
-def class_of_road(road: Mapping[str, object]) -> str:
+def classed_roads(net: sumolib.net.Net) -> geopandas.GeoDataFrame:
+    """Return the roads of a net as `road_frame` does, each with its `road_class`."""
+    roads = road_frame(net)
+    roads["road_class"] = [_class_of_road(row) for row in roads.to_dict("records")]
+    return roads
+
+
+def _class_of_road(road: Mapping[str, object]) -> str:
     """Return the class of a row of the road frame."""
-    lanes, limit = int(str(road["lanes"])), int(str(road["speed_kmh"]))
+    lanes, limit_kmh = int(str(road["lanes"])), int(str(road["speed_kmh"]))
     if road["motor_road"]:
         return "ramp" if road["oneway"] else "motor road"
-    if lanes >= 3 or (lanes == 2 and limit >= 60):
+    if is_arterial(lanes, limit_kmh):
         return "arterial"
-    return "road" if limit >= 50 else "street"
+    return "road" if limit_kmh >= 50 else "street"
 
 
 def _weighted_p85(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import SeedSequence, default_rng
@@ -13,7 +13,7 @@ from sim.demand.fit import Fit, fit_flows, gateway_pairs
 from sim.demand.places import Places, require
 from sim.demand.population import BackgroundTrip
 from sim.demand.sections import require_sections, sections_of
-from sim.demand.tables import Count, read_counts, require_table
+from sim.demand.tables import COUNT_CLASSES, Count, read_counts, require_table
 from sim.demand.ways import Ways, fastest
 from sim.demand_document import Background, Flow
 from sim.errors import ScenarioError
@@ -21,7 +21,6 @@ from sim.scenario import Scenario
 
 WHERE = "demand.background.flows"
 Known = Mapping[tuple[str, int], float]
-SUMO_CLASSES = {"car": "passenger", "truck": "truck"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +55,7 @@ def background(
         for row, trip in enumerate(_trips(scenario, stream, places))
     ]
     trips.sort(key=lambda one: (one[0].depart_s, *one[1:]))
-    return [_numbered(trip, number) for number, (trip, _, _) in enumerate(trips, start=1)]
-
-
-def fit_background(model: Background, places: Places, *, known: Known) -> dict[str, Fit]:
-    """Return the flows by class that meet the network's table of counts, commuters included."""
-    path = require_table(places.network.name, "counts")
-    return fit_counts(read_counts(path), places, known=known, share=model.commuter_car_share.value, where=path.name)
+    return [replace(trip, vehicle_id=f"bg.{number:05d}") for number, (trip, _, _) in enumerate(trips, start=1)]
 
 
 def fit_counts(counts: list[Count], places: Places, *, known: Known, share: float, where: str) -> dict[str, Fit]:
@@ -72,7 +65,7 @@ def fit_counts(counts: list[Count], places: Places, *, known: Known, share: floa
     cars = {key: share * vehicles for key, vehicles in known.items()}
     fits = {}
     for vehicle_class in sorted({count.vehicle_class for count in counts}):
-        pairs = gateway_pairs(places.network, places.graph, vclass=SUMO_CLASSES[vehicle_class])
+        pairs = gateway_pairs(places.network, places.graph, vclass=COUNT_CLASSES[vehicle_class])
         own = [count for count in counts if count.vehicle_class == vehicle_class]
         fits[vehicle_class] = fit_flows(
             pairs, own, sections, places.graph, known=cars if vehicle_class == "car" else {}
@@ -81,8 +74,10 @@ def fit_counts(counts: list[Count], places: Places, *, known: Known, share: floa
 
 
 def _fitted(model: Background, places: Places, seeds: SeedSequence, known: Known) -> Iterator[_Stream]:
-    fits = fit_background(model, places, known=known)
-    for vehicle_class, child in named_streams(seeds, ("car", "truck")).items():
+    path = require_table(places.network.name, "counts")
+    share = model.commuter_car_share.value
+    fits = fit_counts(read_counts(path), places, known=known, share=share, where=path.name)
+    for vehicle_class, child in named_streams(seeds, tuple(COUNT_CLASSES)).items():
         fit = fits.get(vehicle_class)
         if fit is None:
             continue
@@ -129,13 +124,6 @@ def _trips(scenario: Scenario, stream: _Stream, places: Places) -> Iterator[Back
             )
 
 
-def _numbered(trip: BackgroundTrip, number: int) -> BackgroundTrip:
-    return BackgroundTrip(
-        f"bg.{number:05d}", trip.vehicle_class, trip.origin_edge, trip.destination_edge, trip.depart_s,
-        group=trip.group, edges=trip.edges,
-    )  # fmt: skip
-
-
 def _path(flow: Flow, places: Places, where: str, *, back: bool) -> Integers:
     """Return the free-flow way of a flow as positions of edges, the fastest between the two gateways."""
     origin, destination = (flow.destination, flow.origin) if back else (flow.origin, flow.destination)
@@ -145,7 +133,7 @@ def _path(flow: Flow, places: Places, where: str, *, back: bool) -> Integers:
     vehicle_class = "truck" if flow.truck_share > 0 else "car"
     entries = [graph.position(edge) for edge in gateways[origin].entry_edges]
     exits = [graph.position(edge) for edge in gateways[destination].exit_edges]
-    path = fastest(Ways(graph, entries, vclass=SUMO_CLASSES[vehicle_class]), entries, exits)
+    path = fastest(Ways(graph, entries, vclass=COUNT_CLASSES[vehicle_class]), entries, exits)
     if path is None:
         msg = f"{where}: gateway {destination} cannot be reached by {vehicle_class} from gateway {origin}"
         raise ScenarioError(msg)

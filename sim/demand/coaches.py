@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.demand.commuters import point
 from sim.demand.draws import Integers
 from sim.demand.fit import SLOWER
 from sim.demand.people import Mode, People
@@ -82,7 +81,7 @@ def _loads(runs: Sequence[CoachRun], seats: Seats, people: People | None) -> dic
 def _trip(run: CoachRun, persons: int, places: Places) -> BackgroundTrip:
     """Return a run as a vehicle; inbound it starts early enough for the pace of busy roads."""
     gate = places.site_points([run.site], f"{WHERE}: run {run.id}")
-    site_edge, site_m = point(places, gate, 0)
+    site_edge, site_m = places.point(gate, 0)
     away_edge, away_m = _away(run, places, outward=run.direction == "out")
     outward = run.direction == "out"
     away = places.graph.position(away_edge)
@@ -106,7 +105,7 @@ def _away(run: CoachRun, places: Places, *, outward: bool) -> tuple[str, float |
     if gateway is not None:
         return (gateway.exit_edges if outward else gateway.entry_edges)[0], None
     if run.gateway in places.network.sites:
-        return point(places, places.site_points([run.gateway], f"{WHERE}: run {run.id}"), 0)
+        return places.point(places.site_points([run.gateway], f"{WHERE}: run {run.id}"), 0)
     known = ", ".join(sorted(places.network.gateways))
     msg = f"{WHERE}: run {run.id}: unknown gateway or site {run.gateway!r}; gateways are {known}"
     raise ScenarioError(msg)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from sim.demand.draws import Floats, Integers
 from sim.demand.people import WHERE, Mode, People
-from sim.demand.places import Places, Points
+from sim.demand.places import Places
 from sim.demand.population import Car, Escort, Rider, Walker
+from sim.demand.rides import Rides
 from sim.demand_document import Commuters
 from sim.scenario import Scenario
 
@@ -40,7 +41,7 @@ def commuters(
     return CommuterTrips(
         riders=_riders(scenario, model, places, people),
         cars=_cars(scenario, model, places, people, drives),
-        walkers=_walkers(scenario, model, places, people),
+        walkers=_walkers(scenario, places, people),
     )
 
 
@@ -65,28 +66,20 @@ def _rides(
 ) -> list[Rider]:
     ends = people.origins.take(rows), people.destinations.take(rows)
     origins, destinations = ends[::-1] if home else ends
-    direct_s, direct_m = places.direct_s(origins, destinations), places.direct_m(origins, destinations)
+    rides = Rides.between(places, origins, destinations)
     zones = list(model.homes.items())
+    suffix = ".home" if home else ""
     riders = []
     for number, row in enumerate(rows.tolist()):
         zone_name, zone = zones[people.home[row]]
-        start_edge, start_m = point(places, origins, number)
-        end_edge, end_m = point(places, destinations, number)
-        due_s = None if home else float(people.shift_start_s[row])
         riders.append(
-            Rider(
-                person_id=person_id(row) + (".home" if home else ""),
-                request_id=f"r{row + 1:04d}" + (".home" if home else ""),
+            rides.rider(
+                number,
+                person_id=person_id(row) + suffix,
+                request_id=f"r{row + 1:04d}{suffix}",
                 purpose="commute",
-                origin_edge=start_edge,
-                origin_pos_m=start_m,
-                destination_edge=end_edge,
-                destination_pos_m=end_m,
                 earliest_s=float(wish_s[row]),
-                latest_arrival_s=due_s,
-                shift_start_s=due_s,
-                direct_ride_s=round(float(direct_s[number]), 2),
-                direct_distance_m=round(float(direct_m[number]), 2),
+                due_s=None if home else float(people.shift_start_s[row]),
                 zone=zone_name,
                 site=model.destinations[people.site[row]],
                 scopes=(zone.scope,),
@@ -106,8 +99,8 @@ def _cars(scenario: Scenario, model: Commuters, places: Places, people: People, 
     cars = []
     for row in np.flatnonzero(drives & (inbound | returns)).tolist():
         site = model.destinations[people.site[row]]
-        start_edge, start_m = point(places, people.origins, row)
-        end_edge, end_m = point(places, people.destinations, row)
+        start_edge, start_m = places.point(people.origins, row)
+        end_edge, end_m = places.point(people.destinations, row)
         leave_s = float(people.leave_s[row]) if returns[row] else None
         own = parks.get(site, ())
         name = own[int(people.park[row] * len(own))] if own else None
@@ -147,7 +140,7 @@ def _halt(model: Commuters, places: Places) -> Escort | None:
     if model.escorts is None:
         return None
     entrance = places.site_points([model.escorts.site], f"{WHERE}.escorts.site")
-    edge, pos_m = point(places, entrance, 0)
+    edge, pos_m = places.point(entrance, 0)
     return Escort(edge, pos_m, model.escorts.dwell_s)
 
 
@@ -160,7 +153,7 @@ def _parks(places: Places) -> dict[str, Sequence[str]]:
     return {site: tuple(names) for site, names in found.items()}
 
 
-def _walkers(scenario: Scenario, model: Commuters, places: Places, people: People) -> list[Walker]:
+def _walkers(scenario: Scenario, places: Places, people: People) -> list[Walker]:
     walks = people.mode == Mode.WALK
     rows = np.flatnonzero(walks)
     metres = np.zeros(len(people))
@@ -169,7 +162,7 @@ def _walkers(scenario: Scenario, model: Commuters, places: Places, people: Peopl
     walkers = []
     for times_s, home in ((start_s, False), (people.leave_s, True)):
         for row in np.flatnonzero(walks & _within(scenario, times_s)).tolist():
-            ends = point(places, people.origins, row), point(places, people.destinations, row)
+            ends = places.point(people.origins, row), places.point(people.destinations, row)
             (start_edge, start_m), (end_edge, end_m) = ends[::-1] if home else ends
             walkers.append(
                 Walker(
@@ -179,15 +172,9 @@ def _walkers(scenario: Scenario, model: Commuters, places: Places, people: Peopl
                     destination_edge=end_edge,
                     destination_pos_m=end_m,
                     depart_s=float(times_s[row]),
-                    site=model.destinations[people.site[row]],
                 )
             )
     return walkers
-
-
-def point(places: Places, points: Points, row: int) -> tuple[str, float]:
-    """Return one of the points as edge id and metre."""
-    return places.graph.ids[points.edge[row]], round(float(points.pos_m[row]), 2)
 
 
 def person_id(row: int) -> str:

@@ -78,6 +78,10 @@ class Places:
             raise ScenarioError(msg)
         return np.array([count for _, count in staff], dtype=np.float64)
 
+    def point(self, points: Points, row: int) -> tuple[str, float]:
+        """Return one of the points as edge id and metre."""
+        return self.graph.ids[points.edge[row]], round(float(points.pos_m[row]), 2)
+
     def roads_around(self, junctions: Sequence[str], radius_m: float, where: str) -> Integers:
         """Return the edges to walk on and be fetched from, whose middle lies near one of the junctions."""
         for name in junctions:

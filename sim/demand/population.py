@@ -78,7 +78,6 @@ class Walker:
     destination_edge: str
     destination_pos_m: float
     depart_s: float
-    site: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from numpy.random import SeedSequence, default_rng
 from sim.demand.draws import Floats, named_streams, pick
 from sim.demand.places import Places
 from sim.demand.population import Rider
+from sim.demand.rides import Rides
 from sim.demand.tables import read_trains
 from sim.demand_document import Rail
 from sim.scenario import Scenario
@@ -30,26 +31,19 @@ def rail_riders(scenario: Scenario, model: Rail, places: Places, seeds: SeedSequ
     earliest_s = np.repeat(exits_s, leaving)
     site = pick(streams["site"].random(len(earliest_s)), staff)
     origins, destinations = station.take(np.zeros(len(site), dtype=np.int64)), entrances.take(site)
-    direct_s, direct_m = places.direct_s(origins, destinations), places.direct_m(origins, destinations)
+    rides = Rides.between(places, origins, destinations)
     return [
-        Rider(
-            person_id=f"rail.p{number:04d}",
-            request_id=f"rail.r{number:04d}",
+        rides.rider(
+            row,
+            person_id=f"rail.p{row + 1:04d}",
+            request_id=f"rail.r{row + 1:04d}",
             purpose="rail",
-            origin_edge=places.graph.ids[origins.edge[0]],
-            origin_pos_m=round(float(origins.pos_m[0]), 2),
-            destination_edge=places.graph.ids[destinations.edge[number - 1]],
-            destination_pos_m=round(float(destinations.pos_m[number - 1]), 2),
             earliest_s=float(wish_s),
-            latest_arrival_s=None,
-            shift_start_s=None,
-            direct_ride_s=round(float(direct_s[number - 1]), 2),
-            direct_distance_m=round(float(direct_m[number - 1]), 2),
             zone=model.station,
-            site=model.destinations[site[number - 1]],
+            site=model.destinations[site[row]],
             scopes=("station_corridor",),
         )
-        for number, wish_s in enumerate(earliest_s, start=1)
+        for row, wish_s in enumerate(earliest_s)
     ]
 
 
@@ -57,7 +51,7 @@ def _trains(scenario: Scenario, model: Rail, places: Places, phase: float) -> Fl
     """Return the arrivals of trains whose passengers reach the forecourt within the span of the demand."""
     first, last = scenario.time.begin_s - model.walk_out_s, scenario.time.end_s - model.walk_out_s
     if model.trains_per_h is None:
-        arrivals_s = np.array(sorted(train.at_s for train in read_trains(places.network.name)))
+        arrivals_s = np.array(sorted(read_trains(places.network.name)), dtype=np.float64)
         return arrivals_s[(arrivals_s >= first) & (arrivals_s < last)]
     if model.trains_per_h.value == 0:
         return np.empty(0)

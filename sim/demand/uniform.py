@@ -8,6 +8,7 @@ from numpy.random import Generator, SeedSequence, default_rng
 from sim.demand.draws import Floats, Integers, named_streams
 from sim.demand.places import Places, Points
 from sim.demand.population import Rider
+from sim.demand.rides import Rides
 from sim.demand_document import UniformRequests
 from sim.errors import ScenarioError
 from sim.scenario import Scenario
@@ -26,31 +27,21 @@ def uniform_riders(scenario: Scenario, model: UniformRequests, places: Places, s
     if not edges.size:
         msg = f"{WHERE}: network {places.network.name!r} has no edge that can be both walked and driven"
         raise ScenarioError(msg)
-    origins, destinations, direct_m = _rides(streams["place"], model, places, edges, count)
-    direct_s = places.direct_s(origins, destinations)
+    origins, destinations, direct_m = _long_rides(streams["place"], model, places, edges, count)
+    rides = Rides(places, origins, destinations, places.direct_s(origins, destinations), direct_m)
     return [
-        Rider(
+        rides.rider(
+            row,
             person_id=f"uniform.p{row + 1:04d}",
             request_id=f"uniform.r{row + 1:04d}",
             purpose="uniform",
-            origin_edge=places.graph.ids[origins.edge[row]],
-            origin_pos_m=round(float(origins.pos_m[row]), 2),
-            destination_edge=places.graph.ids[destinations.edge[row]],
-            destination_pos_m=round(float(destinations.pos_m[row]), 2),
-            earliest_s=float(earliest_s[row]),
-            latest_arrival_s=None,
-            shift_start_s=None,
-            direct_ride_s=round(float(direct_s[row]), 2),
-            direct_distance_m=round(float(direct_m[row]), 2),
-            zone="",
-            site="",
-            scopes=(),
+            earliest_s=float(wish_s),
         )
-        for row in range(count)
+        for row, wish_s in enumerate(earliest_s)
     ]
 
 
-def _rides(
+def _long_rides(
     rng: Generator, model: UniformRequests, places: Places, edges: Integers, count: int
 ) -> tuple[Points, Points, Floats]:
     """Draw both ends of each ride again until it is long enough."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
-from sim.demand.commuters import point
 from sim.demand.draws import named_streams, pick, poisson_times
-from sim.demand.places import Places
+from sim.demand.places import Places, Points
 from sim.demand.population import BackgroundTrip, Rider
+from sim.demand.rides import Rides
 from sim.demand_document import Visitors
 from sim.scenario import Scenario
 
@@ -35,39 +35,25 @@ def visitors(
     origins, destinations = gates.take(start), gates.take(end)
     inside = (times_s >= scenario.time.begin_s) & (times_s < scenario.time.end_s)
     by_ride, by_car = np.flatnonzero(inside & rides), np.flatnonzero(inside & ~rides)
-    direct_s = places.direct_s(origins.take(by_ride), destinations.take(by_ride))
-    direct_m = places.direct_m(origins.take(by_ride), destinations.take(by_ride))
-    riders = []
-    for number, row in enumerate(by_ride.tolist()):
-        start_edge, start_m = point(places, origins, row)
-        end_edge, end_m = point(places, destinations, row)
-        riders.append(
-            Rider(
-                person_id=f"visit.p{row + 1:04d}",
-                request_id=f"visit.r{row + 1:04d}",
-                purpose="visit",
-                origin_edge=start_edge,
-                origin_pos_m=start_m,
-                destination_edge=end_edge,
-                destination_pos_m=end_m,
-                earliest_s=float(times_s[row]),
-                latest_arrival_s=None,
-                shift_start_s=None,
-                direct_ride_s=round(float(direct_s[number]), 2),
-                direct_distance_m=round(float(direct_m[number]), 2),
-                zone="",
-                site=model.destinations[end[row]],
-                scopes=(),
-            )
+    ridden = Rides.between(places, origins.take(by_ride), destinations.take(by_ride))
+    riders = [
+        ridden.rider(
+            number,
+            person_id=f"visit.p{row + 1:04d}",
+            request_id=f"visit.r{row + 1:04d}",
+            purpose="visit",
+            earliest_s=float(times_s[row]),
+            site=model.destinations[end[row]],
         )
-    trips = []
-    for row in by_car.tolist():
-        start_edge, start_m = point(places, origins, row)
-        end_edge, end_m = point(places, destinations, row)
-        trips.append(
-            BackgroundTrip(
-                f"visit.{row + 1:04d}", "car", start_edge, end_edge, float(times_s[row]),
-                group="visitor", origin_pos_m=start_m, destination_pos_m=end_m,
-            )
-        )  # fmt: skip
-    return riders, trips
+        for number, row in enumerate(by_ride.tolist())
+    ]
+    return riders, [_trip(places, origins, destinations, row, float(times_s[row])) for row in by_car.tolist()]
+
+
+def _trip(places: Places, origins: Points, destinations: Points, row: int, depart_s: float) -> BackgroundTrip:
+    start_edge, start_m = places.point(origins, row)
+    end_edge, end_m = places.point(destinations, row)
+    return BackgroundTrip(
+        f"visit.{row + 1:04d}", "car", start_edge, end_edge, depart_s,
+        group="visitor", origin_pos_m=start_m, destination_pos_m=end_m,
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from sim.demand.people import People
 from sim.demand.places import Places
 from sim.demand.population import Population
 from sim.demand.sections import sections_of
+from sim.demand.tables import COUNT_CLASSES
 from sim.demand.ways import Ways
 from sim.demand_document import Commuters
 
@@ -70,7 +71,7 @@ def commuter_volumes(model: Commuters, people: People, places: Places) -> Volume
 def population_volumes(population: Population, places: Places) -> dict[VolumeKey, float]:
     """Return the planned vehicles by section, hour and class (car, or truck for trucks and coaches)."""
     found: dict[VolumeKey, float] = {}
-    for vehicle_class, vclass in (("car", "passenger"), ("truck", "truck")):
+    for vehicle_class, vclass in COUNT_CLASSES.items():
         drives: dict[tuple[int, int], list[float]] = {}
         for start, end, depart_s in _legs(population, vehicle_class):
             drives.setdefault((places.graph.position(start), places.graph.position(end)), []).append(depart_s)

@@ -1,4 +1,4 @@
-"""Free-flow ways of one vehicle class: from a few edges to all others, and when each edge of a way is reached."""
+"""Free-flow ways of one vehicle class, from a few edges to all others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from sim.demand.draws import Floats, Integers
@@ -18,18 +17,15 @@ class Ways:
     """The fastest ways from some edges, by positions in the graph."""
 
     def __init__(self, graph: EdgeGraph, origins: Sequence[int], *, vclass: str) -> None:
-        allowed = graph.turn_permits[vclass]
-        rows, columns = graph.turn_from[allowed], graph.turn_to[allowed]
-        size = len(graph.ids)
-        turns = csr_array((graph.time_s[columns], (rows, columns)), shape=(size, size))
+        turns = graph.turn_costs(graph.time_s, vclass)
         self._row = {origin: row for row, origin in enumerate(sorted(set(origins)))}
-        self.time_s: Floats
+        self._time_s: Floats
         self._before: NDArray[np.int32]
-        self.time_s, self._before = dijkstra(turns, indices=np.array(list(self._row)), return_predecessors=True)
+        self._time_s, self._before = dijkstra(turns, indices=np.array(list(self._row)), return_predecessors=True)
 
     def seconds(self, origin: int, target: int) -> float:
         """Return the time from the end of an edge to the end of another; inf where there is no way."""
-        return float(self.time_s[self._row[origin], target])
+        return float(self._time_s[self._row[origin], target])
 
     def path(self, origin: int, target: int) -> Integers:
         """Return the edges of a way that exists, both ends included."""

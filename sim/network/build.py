@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +15,12 @@ from sim.network.catalog import dump_places, has_tables, network_folder
 from sim.network.graph import EdgeGraph
 from sim.network.overlays import read_overlays
 from sim.network.places import additional_xml, collect_places
-from sim.network.plain import signalled, write_plain
+from sim.network.plain import write_plain
+from sim.network.programs import netconvert
 from sim.network.signals import retime
 from sim.network.stops import OffNetworkStop, place_stops
+from sim.network.survey import Tables
 from sim.network.tables import read_tables
-from sim.system import sumo_binary, sumo_env
 
 PROJECTION = "+proj=utm +zone=52 +ellps=WGS84 +datum=WGS84 +units=m +no_defs"
 NETCONVERT_OPTIONS = (
@@ -39,20 +38,24 @@ NETCONVERT_OPTIONS = (
     *("--precision", "2"),
     *("--xml-validation", "never"),
 )
-HEADER = re.compile(rb"<!-- generated on .*?-->\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
     """What a build made and what it has to say about it."""
 
-    name: str
     files: tuple[Path, ...]
-    signals: tuple[str, ...]
     warnings: tuple[str, ...]
     """netconvert's warnings, one a line."""
     off_network: tuple[OffNetworkStop, ...]
     """Surveyed stops away from every road, worst first."""
+
+    def stale(self, folder: Path) -> list[str]:
+        """Return which of the files differ from those in a folder, or are missing there; by name."""
+        old = {file: folder / file.name for file in self.files}
+        return sorted(
+            file.name for file in old if not old[file].is_file() or old[file].read_bytes() != file.read_bytes()
+        )
 
 
 def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str] = ()) -> BuildReport:
@@ -85,13 +88,12 @@ def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str]
     if overlays and out is None:
         msg = f"network {name} with overlays: its files need a folder of their own (--out), not {folder / 'built'}"
         raise NetworkError(msg)
-    read = read_overlays(name, overlays)
-    tables = read_tables(folder / "tables", overlays=[overlay.folder for overlay in read]).without_unused_junctions()
+    tables = built_tables(name, overlays)
     target = folder / "built" if out is None else out
     with tempfile.TemporaryDirectory(prefix="bitgreen-network-") as scratch:
         work = Path(scratch)
         net_file = work / f"{name}.net.xml"
-        warnings = _netconvert(*write_plain(tables, work, name), net_file)
+        warnings = netconvert(write_plain(tables, work, name), net_file, NETCONVERT_OPTIONS)
         net_file.write_text(retime(net_file.read_text(encoding="utf-8"), tables), encoding="utf-8")
         net = sumolib.net.readNet(str(net_file))
         graph = EdgeGraph.from_net(net_file)
@@ -103,31 +105,18 @@ def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str]
         target.mkdir(parents=True, exist_ok=True)
         files = tuple(Path(shutil.copyfile(file, target / file.name)) for file in (net_file, add_file, places_file))
     off = tuple(sorted(placement.off_network, key=lambda stop: -stop.distance_m))
-    return BuildReport(name, files, signalled(tables), warnings, off)
+    return BuildReport(files, warnings, off)
 
 
-def stale(name: str) -> list[str]:
-    """Return the built files that differ from a fresh build of the tables, or are missing; sorted."""
-    built = network_folder(name) / "built"
-    with tempfile.TemporaryDirectory(prefix="bitgreen-network-") as scratch:
-        report = build_network(name, out=Path(scratch))
-        fresh = {file.name: file.read_bytes() for file in report.files}
-    return sorted(
-        file
-        for file, content in fresh.items()
-        if not (built / file).is_file() or (built / file).read_bytes() != content
-    )
+def built_tables(name: str, overlays: Sequence[str]) -> Tables:
+    """Read the tables of a network and of overlays on it as they are built: without junctions that no road needs.
 
-
-def _netconvert(nodes: Path, edges: Path, connections: Path, net_file: Path) -> tuple[str, ...]:
-    """Run netconvert, drop its dated header so that equal tables give equal bytes, return its warnings."""
-    inputs = ("-n", str(nodes), "-e", str(edges), "-x", str(connections), "-o", str(net_file))
-    command = [str(sumo_binary("netconvert")), *inputs, *NETCONVERT_OPTIONS]
-    done = subprocess.run(command, env=sumo_env(), capture_output=True, text=True, check=False, cwd=nodes.parent)
-    lines = done.stderr.splitlines()
-    errors = [line for line in lines if line.startswith("Error")]
-    if done.returncode or errors or not net_file.is_file():
-        msg = f"netconvert failed with code {done.returncode}: {' | '.join(errors or lines[-3:])}"
-        raise NetworkError(msg)
-    net_file.write_bytes(HEADER.sub(b"", net_file.read_bytes(), count=1))
-    return tuple(line.removeprefix("Warning: ") for line in lines if line.startswith("Warning"))
+    Raises
+    ------
+    NotFoundError
+        No network or overlay has this name.
+    NetworkError
+        A table is not valid, or overlays contradict each other.
+    """
+    folders = [overlay.folder for overlay in read_overlays(name, overlays)]
+    return read_tables(network_folder(name) / "tables", overlays=folders).without_unused_junctions()

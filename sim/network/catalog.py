@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -42,20 +42,49 @@ class SitePlace(_Place):
     position_status: str
 
 
-class StopKerb(_Place):
-    """One kerb of a stop; the kerbs of one stop share `place`."""
+class KerbPlace(_Place):
+    """What lies beside a stretch of lane; `x` and `y` mark it on a map."""
 
     name: str
-    place: str
     edge: str
     lane: str
     start_m: float
     end_m: float
     x: float
     y: float
+
+
+class StopKerb(KerbPlace):
+    """One kerb of a stop; the kerbs of one stop share `place`."""
+
+    place: str
     lon: float
     lat: float
     position_status: str
+
+
+class CarPark(KerbPlace):
+    """Parking for private cars; its parking area in the additional file has the same id."""
+
+    site: str | None
+    capacity: int
+    status: str
+
+
+class DockPlace(KerbPlace):
+    """Dock bays or truck staging of a site; its parking area in the additional file has the same id."""
+
+    kind: Literal["dock", "staging"]
+    site: str | None
+    bays: int
+    status: str
+
+
+class Charger(KerbPlace):
+    """A charging station; the additional file's chargingStation has the same id."""
+
+    power_kw: float
+    status: str
 
 
 class LinePath(_Place):
@@ -83,55 +112,6 @@ class JunctionPlace(_Place):
     x: float
     y: float
     status: str
-
-
-class CarPark(_Place):
-    """Parking for private cars beside `lane`; its parking area in the additional file has the same id."""
-
-    name: str
-    site: str | None
-    edge: str
-    lane: str
-    start_m: float
-    end_m: float
-    capacity: int
-    x: float
-    y: float
-    status: str
-
-
-class DockPlace(_Place):
-    """Dock bays or truck staging of a site beside `lane`; its parking area in the additional file has the same id."""
-
-    name: str
-    kind: Literal["dock", "staging"]
-    site: str | None
-    edge: str
-    lane: str
-    start_m: float
-    end_m: float
-    bays: int
-    x: float
-    y: float
-    status: str
-
-
-class Charger(_Place):
-    """A charging station beside `lane`; the additional file's chargingStation has the same id."""
-
-    name: str
-    edge: str
-    lane: str
-    start_m: float
-    end_m: float
-    power_kw: float
-    x: float
-    y: float
-    status: str
-
-
-KerbPlace: TypeAlias = StopKerb | CarPark | DockPlace | Charger
-"""What lies beside a stretch of lane."""
 
 
 class Area(_Place):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import sumolib
 
-from sim.network.build import BuildReport, build_network
-from sim.network.catalog import Network, has_tables, network_folder
+from sim.network.build import BuildReport, build_network, built_tables
+from sim.network.catalog import Network, has_tables
 from sim.network.checks.access import access_checks
 from sim.network.checks.geometry import geometry_checks
 from sim.network.checks.places import place_checks
@@ -19,8 +19,6 @@ from sim.network.checks.subject import Subject
 from sim.network.checks.warnings import loading_check, warning_check
 from sim.network.graph import EdgeGraph
 from sim.network.overlaid import load_overlaid
-from sim.network.overlays import read_overlays
-from sim.network.tables import Tables, read_tables
 
 
 def check_network(name: str, *, overlays: Sequence[str] = ()) -> CheckReport:
@@ -40,7 +38,7 @@ def check_network(name: str, *, overlays: Sequence[str] = ()) -> CheckReport:
         network=network,
         net=net,
         graph=EdgeGraph.of_net(net),
-        tables=_tables(name, overlays) if has_tables(name) else None,
+        tables=built_tables(name, overlays) if has_tables(name) else None,
         build=build,
     )
     checks = (
@@ -55,15 +53,9 @@ def check_network(name: str, *, overlays: Sequence[str] = ()) -> CheckReport:
     return CheckReport(name, checks)
 
 
-def _tables(name: str, overlays: Sequence[str]) -> Tables:
-    folders = [overlay.folder for overlay in read_overlays(name, overlays)]
-    return read_tables(network_folder(name) / "tables", overlays=folders).without_unused_junctions()
-
-
 def _follows_from_tables(network: Network, build: BuildReport | None) -> Check:
     name = "built files follow from the tables"
     if build is None:
         return skipped(name, "no tables: an imported network")
-    built = network.net_file.parent
-    old = [file.name for file in build.files if (built / file.name).read_bytes() != file.read_bytes()]
+    old = build.stale(network.net_file.parent)
     return judged(name, f"{len(old)} stale", ok=not old, detail=old)

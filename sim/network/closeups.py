@@ -20,15 +20,25 @@ from matplotlib.transforms import Bbox
 
 from sim.errors import NotFoundError, OutputError
 from sim.network.catalog import KerbPlace, Network
-from sim.network.edges import Edge, kerb_lane, layer_of
-from sim.network.geo import UNKNOWN, read_net
+from sim.network.edges import (
+    UNKNOWN,
+    Edge,
+    Lane,
+    edge_line,
+    edges_by_id,
+    kerb_point,
+    lane_line,
+    layer_of,
+    status_of,
+)
+from sim.network.geo import read_net
 from sim.network.labels import Label, Labels, font
 from sim.network.show import (
     CHARGER_COLOUR,
-    CLOSE_UP_LONLAT,
     DOCK_COLOUR,
     PARK_COLOUR,
     STOP_COLOUR,
+    complex_box,
     draw_areas,
     frame,
     furnish,
@@ -88,15 +98,9 @@ def views(network: Network, net: sumolib.net.Net) -> list[View]:
     for name, key, title in SITES:
         if key in network.sites:
             site = network.sites[key]
-            lane = kerb_lane(net.getEdge(site.edge))
-            x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), site.pos_m)
-            found.append(View(name, title, _square(x, y, AROUND_M)))
-    if net.hasGeoProj():
-        west, south, east, north = CLOSE_UP_LONLAT
-        box = Bbox([net.convertLonLat2XY(west, south), net.convertLonLat2XY(east, north)])
-        if any(box.contains(site.x, site.y) for site in network.sites.values()):
-            found.append(View("complex", "The complex, lane by lane", box))
-    return found
+            found.append(View(name, title, _square(*kerb_point(net.getEdge(site.edge), site.pos_m), AROUND_M)))
+    box = complex_box(network, net)
+    return found if box is None else [*found, View("complex", "The complex, lane by lane", box)]
 
 
 def _interchange(net: sumolib.net.Net, x: float, y: float) -> Bbox:
@@ -105,8 +109,7 @@ def _interchange(net: sumolib.net.Net, x: float, y: float) -> Bbox:
     lines = [
         line
         for edge in net.getEdges(withInternal=False)
-        if (layer_of(edge) > 0 or _is_ramp(edge))
-        and near.contains((line := shapely.LineString([point[:2] for point in edge.getRawShape()])).centroid)
+        if (layer_of(edge) > 0 or _is_ramp(edge)) and near.contains((line := edge_line(edge)).centroid)
     ]
     west, south, east, north = shapely.union_all(lines).bounds if lines else (x, y, x, y)
     half_m = max(east - west, north - south) / 2 + (AROUND_M / 4 if lines else AROUND_M)
@@ -159,11 +162,7 @@ def _draw(network: Network, net: sumolib.net.Net, view: View, path: Path) -> Pat
     furnish(axes, f"{network.name}: {view.title}")
     draw_areas(axes, network)
     seen = shapely.box(*box.extents).buffer(50.0)
-    edges = [
-        edge
-        for edge in sorted(net.getEdges(withInternal=False), key=lambda edge: edge.getID())
-        if shapely.LineString([p[:2] for p in edge.getRawShape()]).intersects(seen)
-    ]
+    edges = [edge for edge in edges_by_id(net) if edge_line(edge).intersects(seen)]
     fine = box.width < 1500.0
     for layer in sorted({layer_of(edge) for edge in edges}):
         level = [edge for edge in edges if layer_of(edge) == layer]
@@ -199,21 +198,20 @@ def _draw_level(axes: Axes, net: sumolib.net.Net, edges: Sequence[Edge], *, laye
         _draw_markings(axes, lanes, order + 0.3)
 
 
-def _strip(lane: sumolib.net.lane.Lane, extra_m: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _strip(lane: Lane, extra_m: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Return the outline of a lane; shape (points, 2)."""
-    line = shapely.LineString([point[:2] for point in lane.getShape()])
-    polygon = line.buffer(lane.getWidth() / 2 + extra_m, cap_style="flat", join_style="mitre")
+    polygon = lane_line(lane).buffer(lane.getWidth() / 2 + extra_m, cap_style="flat", join_style="mitre")
     largest = max(shapely.get_parts(polygon), key=lambda part: part.area)
     return np.array(largest.exterior.coords)
 
 
-def _lane_colour(lane: sumolib.net.lane.Lane) -> str:
+def _lane_colour(lane: Lane) -> str:
     if not (lane.allows("passenger") or lane.allows("bus")):
         return WALK_COLOUR if lane.allows("pedestrian") else CYCLE_COLOUR
-    return LANE_COLOURS.get(lane.getEdge().getParam("status") or UNKNOWN, LANE_COLOURS[UNKNOWN])
+    return LANE_COLOURS.get(status_of(lane.getEdge()), LANE_COLOURS[UNKNOWN])
 
 
-def _draw_markings(axes: Axes, lanes: Sequence[sumolib.net.lane.Lane], order: float) -> None:
+def _draw_markings(axes: Axes, lanes: Sequence[Lane], order: float) -> None:
     """Draw turn arrows, and stop lines: red at signals."""
     shafts, heads, stops, priorities = [], [], [], []
     for lane in lanes:
@@ -272,7 +270,7 @@ def _draw_beside(axes: Axes, network: Network, net: sumolib.net.Net) -> None:
         stretches = []
         for place in places.values():
             lane = net.getLane(place.lane)
-            line = shapely.LineString([point[:2] for point in lane.getShape()])
+            line = lane_line(lane)
             scale = line.length / lane.getLength()
             part = shapely.ops.substring(line, place.start_m * scale, place.end_m * scale)
             beside = part.offset_curve(-(lane.getWidth() / 2 + 1.0))
@@ -284,7 +282,7 @@ def _draw_beside(axes: Axes, network: Network, net: sumolib.net.Net) -> None:
 
 
 def _legend(axes: Axes, network: Network, edges: Sequence[Edge]) -> None:
-    statuses = {edge.getParam("status") or UNKNOWN for edge in edges}
+    statuses = {status_of(edge) for edge in edges}
     lanes = [lane for edge in edges for lane in edge.getLanes()]
     entries = [(colour, f"{status} road") for status, colour in LANE_COLOURS.items() if status in statuses]
     if any(_lane_colour(lane) == WALK_COLOUR for lane in lanes):
@@ -302,7 +300,7 @@ def _name(
 ) -> None:
     """Name sites, stops and roads where there is room."""
     extent = shapely.box(*box.extents)
-    lines = [shapely.LineString([p[:2] for p in edge.getRawShape()]).intersection(extent) for edge in edges]
+    lines = [edge_line(edge).intersection(extent) for edge in edges]
     step_m = 3.0 * box.width / axes.get_window_extent().width
     labels = Labels(axes, canvas, shapely.get_coordinates(shapely.segmentize(np.array(lines), step_m)))
     sites = [site for site in network.sites.values() if box.contains(site.x, site.y)]

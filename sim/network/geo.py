@@ -18,9 +18,8 @@ from shapely import LineString, Point, Polygon
 
 from sim.errors import OutputError
 from sim.network.catalog import Network
-from sim.network.edges import Edge, layer_of, road_of
+from sim.network.edges import UNKNOWN, Edge, Lane, edges_by_id, layer_of, road_of, status_of
 
-UNKNOWN = "unknown"
 LICENCE_URL = "https://opendatacommons.org/licenses/odbl/1-0/"
 
 
@@ -36,7 +35,7 @@ def road_frame(net: sumolib.net.Net) -> geopandas.GeoDataFrame:
     ground), `motor_road` (closed to people on foot and bicycles), `length_m`, `geometry` of the centre.
     """
     roads: dict[str, list[Edge]] = {}
-    for edge in sorted(net.getEdges(withInternal=False), key=lambda edge: edge.getID()):
+    for edge in edges_by_id(net):
         roads.setdefault(road_of(edge), []).append(edge)
     return _frame((_road(net, road, edges) for road, edges in sorted(roads.items())), net)
 
@@ -48,7 +47,7 @@ def _road(net: sumolib.net.Net, road: str, edges: list[Edge]) -> dict[str, Any]:
         "road": road,
         "survey_id": edge.getParam("survey_id") or "",
         "name": edge.getName() or "",
-        "status": edge.getParam("status") or UNKNOWN,
+        "status": status_of(edge),
         "lanes": max(sum(_takes_cars(lane) for lane in one.getLanes()) for one in edges) or 1,
         "oneway": len(edges) == 1,
         "speed_kmh": round(edge.getSpeed() * 3.6),
@@ -59,7 +58,7 @@ def _road(net: sumolib.net.Net, road: str, edges: list[Edge]) -> dict[str, Any]:
     }
 
 
-def _takes_cars(part: Edge | sumolib.net.lane.Lane) -> bool:
+def _takes_cars(part: Edge | Lane) -> bool:
     return bool(part.allows("passenger") or part.allows("bus"))
 
 

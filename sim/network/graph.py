@@ -14,26 +14,15 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from sim.errors import NetworkError
-from sim.network.edges import kerb_lane
+from sim.network.edges import Edge, edges_by_id, kerb_lane
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 VCLASSES = (
-    *(
-        "passenger",
-        "taxi",
-        "bus",
-        "coach",
-        "delivery",
-        "truck",
-        "trailer",
-        "emergency",
-        "evehicle",
-        "motorcycle",
-    ),
-    *("bicycle", "pedestrian", "custom1", "custom2"),
+    *("passenger", "taxi", "bus", "coach", "delivery", "truck", "trailer", "emergency", "evehicle"),
+    *("motorcycle", "bicycle", "pedestrian", "custom1", "custom2"),
 )
 
 
@@ -95,7 +84,7 @@ class EdgeGraph:
         NetworkError
             It has no edges.
         """
-        edges = sorted((e for e in net.getEdges(withInternal=False) if not e.getFunction()), key=lambda e: e.getID())
+        edges = edges_by_id(net)
         if not edges:
             msg = "found no edges, allowed: a SUMO network with at least one"
             raise NetworkError(msg)
@@ -141,7 +130,7 @@ class EdgeGraph:
         Shape (edges, targets): `[a, b]` is 0 where b follows a directly, inf where b cannot be reached;
         where a is b, the way round back to the start of a.
         """
-        turns = self._turn_costs(edge_weights, vclass)
+        turns = self.turn_costs(edge_weights, vclass)
         goals = np.arange(len(self.ids)) if targets is None else targets
         # SciPy searches from sources: all edges as such, or the few targets against the direction of travel
         to_end = dijkstra(turns) if targets is None else dijkstra(csr_array(turns.T), indices=targets).T
@@ -164,7 +153,7 @@ class EdgeGraph:
             An edge is unknown or there is no way.
         """
         first, last = self.position(start), self.position(end)
-        turns = self._turn_costs(self.time_s if edge_weights is None else edge_weights, vclass)
+        turns = self.turn_costs(self.time_s if edge_weights is None else edge_weights, vclass)
         _, before = dijkstra(turns, indices=np.array(first), return_predecessors=True)
         path = [last]
         while path[-1] != first:
@@ -175,9 +164,9 @@ class EdgeGraph:
             path.append(previous)
         return [self.ids[position] for position in reversed(path)]
 
-    def reachable(self, vclass: str = "passenger") -> BoolArray:
+    def reachable(self, vclass: str) -> BoolArray:
         """Return which edges a class may use and can reach from one another: the largest such set."""
-        turns = self._turn_costs(self.time_s, vclass)
+        turns = self.turn_costs(self.time_s, vclass)
         _, labels = connected_components(turns, directed=True, connection="strong")
         permitted = self._of_class(self.permits, vclass)
         if not permitted.any():
@@ -192,7 +181,8 @@ class EdgeGraph:
             raise NetworkError(msg)
         return self.index[edge]
 
-    def _turn_costs(self, edge_weights: FloatArray, vclass: str) -> csr_array[np.float64, tuple[int, int]]:
+    def turn_costs(self, edge_weights: FloatArray, vclass: str) -> csr_array[np.float64, tuple[int, int]]:
+        """Return the turns a class may take as a sparse matrix, each with the cost of the edge it leads to."""
         allowed = self._of_class(self.turn_permits, vclass)
         rows, columns = self.turn_from[allowed], self.turn_to[allowed]
         size = len(self.ids)
@@ -215,9 +205,7 @@ class _Turn:
     vclasses: set[str]
 
 
-def _turns(
-    net: sumolib.net.Net, edges: list[sumolib.net.edge.Edge], index: Mapping[str, int]
-) -> dict[tuple[int, int], _Turn]:
+def _turns(net: sumolib.net.Net, edges: list[Edge], index: Mapping[str, int]) -> dict[tuple[int, int], _Turn]:
     turns: dict[tuple[int, int], _Turn] = {}
     for edge in edges:
         for target, connections in edge.getOutgoing().items():

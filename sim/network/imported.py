@@ -20,21 +20,22 @@ import sumolib
 
 from sim.errors import NetworkError, OutputError
 from sim.home import home
-from sim.network.catalog import ATTRIBUTION, CarPark, Charger, Places, StopKerb, dump_places
+from sim.network.catalog import ATTRIBUTION, Places, StopKerb, dump_places
 from sim.network.graph import EdgeGraph
 from sim.network.osm import Box, OsmData, Progress, read_osm
 from sim.network.osm_ground import Ground, find_features
 from sim.network.osm_places import PlaceFinder
-from sim.network.osm_plain import STATUS, check_loads, convert
+from sim.network.osm_plain import STATUS, convert
 from sim.network.osm_roads import Roads, lay_roads
 from sim.network.osm_streets import CLASSES, Street, find_streets
+from sim.network.places import CROSSING_M, STOP_CAPACITY, kerb_element
+from sim.network.plain import xml_bytes
+from sim.network.programs import read_by_sumo
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 BASIS = "OpenStreetMap, not surveyed"
-STOP_CAPACITY = 100
-"""Waiting people a stop holds; SUMO's default of 6 would leave the rest standing off the stop."""
-CROSSING_M, ACROSS_M = 15.0, 60.0
-"""Shortest and longest way on foot between the kerbs of a stop."""
+ACROSS_M = 60.0
+"""Longest way on foot between the kerbs of a stop."""
 QUICK_EDGES = 5_000
 """A service on request keeps the times between any two edges and renews them: 0.2 GB a table and 3 s at this number,
 four times that at twice the number (a run of 90 minutes on 9,800 edges took 5 minutes and 4.8 GB)."""
@@ -123,15 +124,19 @@ def import_osm(
             warnings=warnings,
         )
         progress("loading", 0.0)
-        add_file = work / f"{name}.add.xml"
-        add_file.write_bytes(additional_xml(places))
-        check_loads(net_file, add_file)
-        for made in (net_file, add_file):
-            shutil.move(made, built / made.name)
-        (built / "places.json").write_bytes(dump_places(places))
+        _write(built, name, net_file, places)
         (built / "source.json").write_bytes(_source(report, file, data, bbox))
         _publish(built, target)
     return report
+
+
+def _write(built: Path, name: str, net_file: Path, places: Places) -> None:
+    """Put a network's files into a folder, once SUMO has read them."""
+    add_file = built / f"{name}.add.xml"
+    add_file.write_bytes(additional_xml(places))
+    read_by_sumo(net_file, [add_file])
+    shutil.move(net_file, built / net_file.name)
+    (built / "places.json").write_bytes(dump_places(places))
 
 
 def _source(report: ImportReport, file: Path, data: OsmData, bbox: Box | None) -> bytes:
@@ -233,15 +238,14 @@ def additional_xml(places: Places) -> bytes:
     for kerb in places.stops.values():
         twins[kerb.place].append(kerb)
     for key, kerb in places.stops.items():
-        stop = _stretch(root, "busStop", key, kerb, personCapacity=str(STOP_CAPACITY))
+        stop = kerb_element(root, "busStop", key, kerb, personCapacity=str(STOP_CAPACITY))
         for lane, (gap_m, pos_m) in sorted(_across(kerb, twins[kerb.place]).items()):
             ET.SubElement(stop, "access", lane=lane, pos=f"{pos_m:.2f}", length=f"{gap_m:.0f}")
     for key, park in places.car_parks.items():
-        _stretch(root, "parkingArea", key, park, roadsideCapacity=str(park.capacity), onRoad="false")
+        kerb_element(root, "parkingArea", key, park, roadsideCapacity=str(park.capacity), onRoad="false")
     for key, charger in places.chargers.items():
-        _stretch(root, "chargingStation", key, charger, power=f"{charger.power_kw * 1000:.0f}", efficiency="0.95")
-    ET.indent(root)
-    return b"".join((ET.tostring(root, encoding="utf-8", xml_declaration=True), b"\n"))
+        kerb_element(root, "chargingStation", key, charger, power=f"{charger.power_kw * 1000:.0f}", efficiency="0.95")
+    return xml_bytes(root)
 
 
 def _across(kerb: StopKerb, twins: Sequence[StopKerb]) -> dict[str, tuple[float, float]]:
@@ -252,11 +256,6 @@ def _across(kerb: StopKerb, twins: Sequence[StopKerb]) -> dict[str, tuple[float,
         if other.edge != kerb.edge and gap_m <= min(ACROSS_M, ways.get(other.lane, (math.inf,))[0]):
             ways[other.lane] = gap_m, (other.start_m + other.end_m) / 2
     return ways
-
-
-def _stretch(root: ET.Element, tag: str, key: str, place: StopKerb | CarPark | Charger, **more: str) -> ET.Element:
-    ends = {"startPos": f"{place.start_m:.2f}", "endPos": f"{place.end_m:.2f}"}
-    return ET.SubElement(root, tag, {"id": key, "name": place.name, "lane": place.lane, **ends, **more})
 
 
 def _counts(places: Places, graph: EdgeGraph, laid: Roads, tagged: Counter[str]) -> dict[str, int]:

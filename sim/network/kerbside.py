@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import sumolib
 
 from sim.errors import NetworkError
 from sim.network.catalog import Area, CarPark, Charger, DockPlace, Places, SitePlace
-from sim.network.edges import kerb_lane
-from sim.network.tables import Roadside, Tables
+from sim.network.edges import Lane, kerb_lane
+from sim.network.survey import Roadside, Tables
 
 GAP_M = 15.0
 """Free kerb between a row of bays and the junctions at both ends of its edge."""
@@ -65,9 +65,8 @@ def docks(tables: Tables, net: sumolib.net.Net) -> dict[str, DockPlace]:
     found = {}
     for key, row in sorted(tables.docks.items()):
         place = _stretch(row, net, TRUCK.width_m * row.places, "docks.csv")
-        kind: Literal["dock", "staging"] = "dock" if row.kind == "dock" else "staging"
-        common = {"name": row.name, "site": row.site, "bays": row.places, "status": row.status}
-        found[key] = DockPlace.model_validate({**common, "kind": kind, **place._asdict()})
+        common = {"name": row.name, "kind": row.kind, "site": row.site, "bays": row.places, "status": row.status}
+        found[key] = DockPlace.model_validate({**common, **place._asdict()})
     return found
 
 
@@ -113,32 +112,33 @@ def kerbside_elements(places: Places, net: sumolib.net.Net) -> Iterator[ET.Eleme
 
 def _stretch(row: Roadside, net: sumolib.net.Net, length_m: float, file: str) -> Stretch:
     lane = kerb_lane(net.getEdge(row.edge))
-    room_m = lane.getLength() - 2 * GAP_M
-    if room_m < length_m:
-        allowed = f"an edge of {length_m + 2 * GAP_M:.0f} m or more"
-        msg = f"{file}: {row.id}: found edge {row.edge}, {lane.getLength():.0f} m; allowed: {allowed}"
-        raise NetworkError(msg)
-    middle = lane.getLength() / 2 if row.at_m is None else row.at_m
-    start = min(max(middle - length_m / 2, GAP_M), lane.getLength() - GAP_M - length_m)
+    middle_m = lane.getLength() / 2 if row.at_m is None else row.at_m
+    start = _start_m(lane, middle_m, length_m, f"{file}: {row.id}")
     x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), start + length_m / 2)
     ends = round(start, 2), round(start + length_m, 2)
     return Stretch(row.edge, lane.getID(), *ends, round(x, 2), round(y, 2))
+
+
+def _start_m(lane: Lane, middle_m: float, length_m: float, where: str) -> float:
+    """Return where a row of bays begins: around a point of the lane, clear of the junctions."""
+    if lane.getLength() - 2 * GAP_M < length_m:
+        allowed = f"an edge of {length_m + 2 * GAP_M:.0f} m or more"
+        found = f"edge {lane.getEdge().getID()}, {lane.getLength():.0f} m"
+        msg = f"{where}: found {found}; allowed: {allowed}"
+        raise NetworkError(msg)
+    return float(min(max(middle_m - length_m / 2, GAP_M), lane.getLength() - GAP_M - length_m))
 
 
 def _depot(site: SitePlace, net: sumolib.net.Net) -> ET.Element:
     """Return the parking area `depot`: bays square to the road, two rows deep, off the carriageway."""
     lane = kerb_lane(net.getEdge(site.edge))
     span = DEPOT_BAYS / DEPOT_ROWS * SHUTTLE.width_m
-    start = min(max(site.pos_m - span / 2, GAP_M), lane.getLength() - GAP_M - span)
-    if start < 0:
-        allowed = f"an edge of {span + 2 * GAP_M:.0f} m or more"
-        msg = f"sites.csv: shuttle_depot: found edge {site.edge}, {lane.getLength():.0f} m; allowed: {allowed}"
-        raise NetworkError(msg)
+    start = _start_m(lane, site.pos_m, span, "sites.csv: shuttle_depot")
     return _parking_area("depot", site.name_ko, lane, (start, start + span), places=DEPOT_BAYS, bays=SHUTTLE)
 
 
 def _parking_area(
-    key: str, name: str, lane: sumolib.net.lane.Lane, ends_m: tuple[float, float], *, places: int, bays: Bays
+    key: str, name: str, lane: Lane, ends_m: tuple[float, float], *, places: int, bays: Bays
 ) -> ET.Element:
     """Return a parking area with its bays square to the road, row behind row, the heads away from it."""
     start, end = ends_m

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import shapely
@@ -20,7 +18,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from sim.errors import SetupError
+from sim.maps import hangul_font
 
 RADII_PT = (8, 13, 20, 30, 44, 62, 84, 110, 140)
 ANGLES_DEG = (0, 180, 90, 270, 35, 145, 215, 325, 60, 120, 240, 300)
@@ -146,12 +144,7 @@ class Labels:
 
 def font(size: float) -> FontProperties:
     """Return the font of all maps, which has Hangul."""
-    # found, not imported: the package sets matplotlib's global font when it is imported
-    spec = importlib.util.find_spec("koreanize_matplotlib")
-    if spec is None or spec.origin is None:
-        msg = "the package koreanize-matplotlib, which brings the font NanumGothic, is not installed"
-        raise SetupError(msg)
-    return FontProperties(fname=str(Path(spec.origin).parent / "fonts" / "NanumGothic.ttf"), size=size)
+    return FontProperties(fname=str(hangul_font(400)), size=size)
 
 
 def _summed(pixels: NDArray[np.float64], frame: Bbox) -> NDArray[np.float64]:

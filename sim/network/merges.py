@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from sim.network.tables import SignalTurn, Tables
+from sim.network.survey import SignalTurn, Tables
 from sim.network.turns import Arm, add_turn, arms, bend_deg
 
 AHEAD_DEG = 90.0

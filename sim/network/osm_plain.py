@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from sim.errors import NetworkError
-from sim.network.build import HEADER
 from sim.network.osm_roads import Road, Roads
 from sim.network.osm_streets import CLASSES
 from sim.network.plain import SLOW_CLASSES, VEHICLE_CLASSES
-from sim.system import sumo_binary, sumo_env
+from sim.network.programs import netconvert
 
 STATUS = "likely"
 """Of everything imported: drawn by many from aerial pictures and on the ground, not surveyed for this purpose."""
@@ -53,42 +50,14 @@ def convert(laid: Roads, work: Path, name: str, *, left_hand: bool) -> tuple[Pat
     NetworkError
         netconvert refuses.
     """
-    files = _write(laid, work, name)
     rows = [node for road in laid.roads.values() for node in road.nodes]
     lon, lat = (math.fsum(values[row] for row in rows) / len(rows) for values in (laid.lon, laid.lat))
-    net_file = work / f"{name}.net.xml"
-    inputs = [part for flag, file in zip("nex", files, strict=True) for part in (f"-{flag}", str(file))]
-    command = [str(sumo_binary("netconvert")), *inputs, "-o", str(net_file), "--proj", projection(lon, lat), *OPTIONS]
-    command += ["--lefthand", "true"] if left_hand else []
+    options = ["--proj", projection(lon, lat), *OPTIONS]
+    options += ["--lefthand", "true"] if left_hand else []
     # where the file has no signal at all the mappers left them out, for a town without one is rare
-    command += ["--tls.guess", "true"] if not laid.signals else []
-    lines = _run(command, work)
-    net_file.write_bytes(HEADER.sub(b"", net_file.read_bytes(), count=1))
-    return net_file, tuple(line.removeprefix("Warning: ") for line in lines if line.startswith("Warning"))
-
-
-def check_loads(net_file: Path, add_file: Path) -> None:
-    """Let SUMO load a net with its stops, car parks and chargers.
-
-    Raises
-    ------
-    NetworkError
-        SUMO refuses.
-    """
-    inputs = ("-n", str(net_file), "-a", str(add_file), "--end", "0", "--no-step-log", "--xml-validation", "never")
-    _run([str(sumo_binary("sumo")), *inputs], net_file.parent)
-
-
-def _run(command: list[str], work: Path) -> list[str]:
-    """Run one of SUMO's programs and return what it says on its error stream."""
-    done = subprocess.run(command, env=sumo_env(), capture_output=True, text=True, check=False, cwd=work)
-    lines = done.stderr.splitlines()
-    errors = [line for line in lines if line.startswith("Error")]
-    if done.returncode or errors:
-        said = " | ".join(errors[:3] or lines[-3:])
-        msg = f"{Path(command[0]).name} failed with code {done.returncode}: {said}"
-        raise NetworkError(msg)
-    return lines
+    options += ["--tls.guess", "true"] if not laid.signals else []
+    net_file = work / f"{name}.net.xml"
+    return net_file, netconvert(_write(laid, work, name), net_file, options)
 
 
 def _write(laid: Roads, folder: Path, name: str) -> tuple[Path, Path, Path]:

@@ -7,11 +7,12 @@ from xml.etree import ElementTree as ET
 import sumolib
 
 from sim.errors import NetworkError
-from sim.network.catalog import GatewayPlace, JunctionPlace, LinePath, Places, SitePlace, StopKerb
-from sim.network.edges import kerb_lane, walked_lane
+from sim.network.catalog import GatewayPlace, JunctionPlace, KerbPlace, LinePath, Places, SitePlace, StopKerb
+from sim.network.edges import Edge, kerb_lane, kerb_point, walked_lane
 from sim.network.kerbside import areas, car_parks, chargers, docks, kerbside_elements
+from sim.network.plain import xml_bytes
 from sim.network.stops import STOP_LENGTH_M, Kerb, Placement
-from sim.network.tables import Site, Tables
+from sim.network.survey import Site, Tables
 
 ENTRANCE_GAP_M = 25.0
 """Free kerb between a site's entrance and the junctions at both ends of its edge."""
@@ -57,21 +58,17 @@ def additional_xml(places: Places, net: sumolib.net.Net) -> bytes:
         for stop in line.stops:
             lines.setdefault(stop, []).append(key)
     for key, kerb in sorted(places.stops.items()):
-        attributes = {
-            "id": key,
-            "name": kerb.name,
-            "lane": kerb.lane,
-            "startPos": f"{kerb.start_m:.2f}",
-            "endPos": f"{kerb.end_m:.2f}",
-            "personCapacity": str(STOP_CAPACITY),
-        }
-        if key in lines:
-            attributes["lines"] = " ".join(dict.fromkeys(lines[key]))
-        element = ET.SubElement(root, "busStop", attributes)
+        calls = {"lines": " ".join(dict.fromkeys(lines[key]))} if key in lines else {}
+        element = kerb_element(root, "busStop", key, kerb, personCapacity=str(STOP_CAPACITY), **calls)
         element.extend(_crossing(twin, net) for _, twin in sorted(places.stops.items()) if _across(kerb, twin))
     root.extend(kerbside_elements(places, net))
-    ET.indent(root)
-    return b"".join((ET.tostring(root, encoding="utf-8", xml_declaration=True), b"\n"))
+    return xml_bytes(root)
+
+
+def kerb_element(root: ET.Element, tag: str, key: str, place: KerbPlace, **more: str) -> ET.Element:
+    """Add what lies beside a stretch of lane to an additional file."""
+    ends = {"startPos": f"{place.start_m:.2f}", "endPos": f"{place.end_m:.2f}"}
+    return ET.SubElement(root, tag, {"id": key, "name": place.name, "lane": place.lane, **ends, **more})
 
 
 def _across(kerb: StopKerb, other: StopKerb) -> bool:
@@ -116,17 +113,14 @@ def _site(site: Site, tables: Tables, net: sumolib.net.Net) -> SitePlace:
     )
 
 
-def _entrance_edge(
-    site: Site, tables: Tables, net: sumolib.net.Net, point: tuple[float, float]
-) -> sumolib.net.edge.Edge:
+def _entrance_edge(site: Site, tables: Tables, net: sumolib.net.Net, point: tuple[float, float]) -> Edge:
     """Return the road side a site is entered from.
 
     The table of anchors wins; else the nearest road at the site's junction that pedestrians may use, on the side
     of the site.
     """
     if site.id in tables.site_anchors:
-        anchor = tables.site_anchors[site.id]
-        return net.getEdge(f"{anchor.road}{anchor.direction}")
+        return net.getEdge(tables.site_anchors[site.id])
     roads = [r.id for r in tables.roads.values() if site.node in (r.start, r.end) and not r.motor_only]
     sides = [net.getEdge(edge) for road in sorted(roads) for edge in tables.roads[road].edges]
     return min(sides, key=lambda e: sumolib.geomhelper.distancePointToPolygon(point, kerb_lane(e).getShape()))
@@ -135,7 +129,7 @@ def _entrance_edge(
 def _stop(kerb: Kerb, tables: Tables, net: sumolib.net.Net, off: set[str]) -> StopKerb:
     place = tables.stop_places[kerb.place]
     lane = kerb_lane(net.getEdge(kerb.edge))
-    point = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), kerb.pos_m)
+    point = kerb_point(lane.getEdge(), kerb.pos_m)
     lon, lat = net.convertXY2LonLat(*point)
     x, y = _rounded(point)
     half = min(STOP_LENGTH_M, lane.getLength() - 1.0) / 2

@@ -8,24 +8,12 @@ from xml.etree import ElementTree as ET
 from sim.network.merges import connect_lanes
 from sim.network.polyline import LonLat
 from sim.network.sidewalks import SIDEWALK_M, beside_sidewalks, name_crossings, roads_with_sidewalks
-from sim.network.tables import MERGE, Junction, Road, Tables
+from sim.network.survey import MERGE, Junction, Road, Tables, is_arterial
 from sim.network.turns import connect, road_points
 
 VEHICLE_CLASSES = (
-    *(
-        "private",
-        "emergency",
-        "authority",
-        "army",
-        "vip",
-        "passenger",
-        "hov",
-        "taxi",
-        "bus",
-        "coach",
-        "delivery",
-    ),
-    *("truck", "trailer", "evehicle"),
+    *("private", "emergency", "authority", "army", "vip", "passenger", "hov", "taxi", "bus", "coach"),
+    *("delivery", "truck", "trailer", "evehicle"),
 )
 """Every road takes these; rails, waterways, airspace and the custom classes stay free for permits."""
 CORNER_M = 12.0
@@ -68,9 +56,14 @@ def write_plain(tables: Tables, folder: Path, prefix: str) -> tuple[Path, Path, 
     name_crossings(connections, tables)
     files = folder / f"{prefix}.nod.xml", folder / f"{prefix}.edg.xml", folder / f"{prefix}.con.xml"
     for root, file in zip((nodes, edges, connections), files, strict=True):
-        ET.indent(root)
-        file.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+        file.write_bytes(xml_bytes(root))
     return files
+
+
+def xml_bytes(root: ET.Element) -> bytes:
+    """Return a document as it is written: indented, UTF-8, with a last newline."""
+    ET.indent(root)
+    return b"".join((ET.tostring(root, encoding="utf-8", xml_declaration=True), b"\n"))
 
 
 def _arms(tables: Tables) -> dict[str, list[Road]]:
@@ -85,7 +78,7 @@ def _has_signal(node: Junction, arms: list[Road]) -> bool:
     if node.signal != "auto":
         return node.signal == "yes"
     wide = any(road.lanes >= 2 and road.speed_kmh >= 50.0 for road in arms)
-    return len(arms) >= 3 and wide and any(road.is_arterial for road in arms)
+    return len(arms) >= 3 and wide and any(is_arterial(road.lanes, road.speed_kmh) for road in arms)
 
 
 def _add_edge(edges: ET.Element, road: Road, direction: str, points: tuple[LonLat, ...], *, sidewalk: bool) -> None:

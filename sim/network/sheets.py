@@ -80,6 +80,18 @@ class Row:
             raise self.fail(column, ", ".join(sorted(allowed)) if len(allowed) <= 12 else f"{len(allowed)} known ids")
         return value
 
+    def status(self, column: str = "status") -> str:
+        return self.choice(column, STATUSES)
+
+    def check_reason(self) -> None:
+        """Raise a `NetworkError` unless the row of a decision says how sure it is, and why."""
+        self.status()
+        self.text("reason")
+
+    def yes(self, column: str) -> bool:
+        """Whether the cell says `yes`, else it says `no`."""
+        return self.choice(column, ("yes", "no")) == "yes"
+
     def choices(self, column: str, allowed: Collection[str]) -> tuple[str, ...]:
         values = tuple(self.text(column).split())
         if not set(values) <= set(allowed):

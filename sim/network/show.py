@@ -13,6 +13,7 @@ from typing import Literal
 import geopandas
 import numpy as np
 import shapely
+import sumolib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -25,8 +26,10 @@ from matplotlib.typing import MarkerType
 from numpy.typing import NDArray
 
 from sim.errors import OutputError
+from sim.maps import scale_bar
 from sim.network.catalog import Network, SitePlace
-from sim.network.geo import UNKNOWN, read_net, road_frame
+from sim.network.edges import UNKNOWN
+from sim.network.geo import read_net, road_frame
 from sim.network.labels import Label, Labels, font
 
 Dash = tuple[float, tuple[float, ...]]
@@ -51,8 +54,10 @@ SITE_COLOUR, HOME_COLOUR, STATION_COLOUR, DEPOT_COLOUR = "#7b2d8b", "#8a5a00", "
 STOP_COLOUR, PARK_COLOUR, DOCK_COLOUR, CHARGER_COLOUR = "#009e73", "#1f6fd1", "#8c4a1f", "#f0e442"
 MOTOR_CORE, GATEWAY_COLOUR = "#ffffff", "#555555"
 HOME_KINDS, STATION_KINDS = frozenset({"housing", "town", "new_town", "residential"}), frozenset({"station"})
-CLOSE_UP_LONLAT = (126.6552, 35.1605, 126.6838, 35.1925)
+COMPLEX_LONLAT = (126.6552, 35.1605, 126.6838, 35.1925)
 """West, south, east, north of the complex with its access from NR22."""
+SITES_OF_COMPLEX = 3
+"""A network with fewer sites there shows another place."""
 NAMES_AT_MOST = 70
 """Sites with names on a map; of a city's hundreds the largest employers and stations come first."""
 DPI = 130
@@ -133,7 +138,7 @@ def furnish(axes: Axes, title: str) -> None:
     axes.set_title(title, fontproperties=font(13), loc="left")
     west, east = axes.get_xlim()
     south, north = axes.get_ylim()
-    bar_m = _round_length((east - west) / 7)
+    bar_m, text = scale_bar((east - west) / 7)
     x, y = west + 0.025 * (east - west), south + 0.025 * (north - south)
     thick = 0.004 * (north - south)
     for part, colour in enumerate(("black", "white")):
@@ -142,7 +147,6 @@ def furnish(axes: Axes, title: str) -> None:
                 (x + part * bar_m / 2, y), bar_m / 2, thick, facecolor=colour, edgecolor="black", lw=0.8, zorder=8
             )
         )
-    text = f"{bar_m / 1000:g} km" if bar_m >= 1000 else f"{bar_m:g} m"
     axes.text(x + bar_m / 2, y + 1.8 * thick, text, ha="center", va="bottom", fontproperties=font(10), zorder=8)
     axes.annotate(
         "N", xy=(0.03, 0.985), xytext=(0.03, 0.93), xycoords="axes fraction", ha="center", va="center",
@@ -163,13 +167,17 @@ def _ground(network: Network) -> Ground:
     dx, dy = net.getLocationOffset()
     # drawn in the frame of places.json, where places need no moving
     roads = roads.set_geometry(roads.geometry.translate(dx, dy).set_crs(None, allow_override=True))
-    box = None
-    if net.hasGeoProj():
-        west, south, east, north = CLOSE_UP_LONLAT
-        box = Bbox([net.convertLonLat2XY(west, south), net.convertLonLat2XY(east, north)])
-        inside = sum(bool(box.contains(site.x, site.y)) for site in network.sites.values())
-        box = box if inside >= 3 else None
-    return Ground(network, roads, box)
+    return Ground(network, roads, complex_box(network, net))
+
+
+def complex_box(network: Network, net: sumolib.net.Net) -> Bbox | None:
+    """Return the complex in the net's frame; None for a network that lies elsewhere."""
+    if not net.hasGeoProj():
+        return None
+    west, south, east, north = COMPLEX_LONLAT
+    box = Bbox([net.convertLonLat2XY(west, south), net.convertLonLat2XY(east, north)])
+    inside = sum(bool(box.contains(site.x, site.y)) for site in network.sites.values())
+    return box if inside >= SITES_OF_COMPLEX else None
 
 
 def _whole(roads: geopandas.GeoDataFrame) -> Bbox:
@@ -378,9 +386,3 @@ def _road_entries(roads: geopandas.GeoDataFrame) -> list[tuple[Artist | tuple[Ar
 
 def _cored(colour: str, width: float, core: str, core_width: float) -> tuple[Artist, ...]:
     return Line2D([], [], color=colour, lw=width), Line2D([], [], color=core, lw=core_width)
-
-
-def _round_length(length_m: float) -> float:
-    """Return the largest 1, 2 or 5 times a power of ten that is not longer."""
-    power = 10 ** math.floor(math.log10(length_m))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= length_m))

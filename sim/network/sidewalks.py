@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import shapely
 
 from sim.network.polyline import line_m
-from sim.network.tables import Tables
+from sim.network.survey import Tables
 from sim.network.turns import road_points
 
 COMPLEX_LONLAT = (126.655, 35.162, 126.682, 35.190)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from sim.errors import NetworkError
 from sim.network.crossings import WALK_S, Crossing, read_crossings, stages, time_crossings
 from sim.network.polyline import distance_m
-from sim.network.tables import SignalPlan, Tables
+from sim.network.survey import SignalPlan, Tables
 
 LEFTS = frozenset("lLt")
 """SUMO's letters of left and partly left turns and U-turns."""

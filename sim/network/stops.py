@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.errors import NetworkError
 from sim.network.edges import kerb_lane
 from sim.network.graph import EdgeGraph, FloatArray
-from sim.network.tables import LineStop, StopPlace, Tables
+from sim.network.survey import LineStop, StopPlace, Tables
 
 BETWEEN = "line"
 """Anchor of a stop that stands between its neighbours in a line, whatever its surveyed position."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from sim.network.polyline import LonLat, bearing_deg, distance_m, rounded
-from sim.network.tables import Road, SignalTurn, Tables
+from sim.network.survey import Road, SignalTurn, Tables
 
 THROUGH_DEG = 45.0
 """A movement that bends less is a through movement."""

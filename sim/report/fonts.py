@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,32 +14,13 @@ from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from matplotlib import font_manager
 
-from sim.errors import SetupError
+from sim.maps import HANGUL_FILES, hangul_font
 
 FAMILY = "NanumGothic"
 FALLBACK = "DejaVu Sans"  # comes with matplotlib; has the minus sign and the check mark that NanumGothic lacks
 _SOURCE_TABLES = ["TSI0", "TSI1", "TSI2", "TSI3", "TSI5", "FFTM"]  # of the fonts' makers, no use to a browser
 PAGE_FAMILY = "Report Sans"
-_WEIGHTS = {400: "NanumGothic.ttf", 700: "NanumGothicBold.ttf"}
 _DEJAVU = {400: "DejaVuSans.ttf", 700: "DejaVuSans-Bold.ttf"}
-
-
-@cache
-def hangul_font(weight: int) -> Path:
-    """Return the file of NanumGothic, 400 or 700.
-
-    Its package is found but not imported, as the import changes pyplot for everybody.
-
-    Raises
-    ------
-    SetupError
-        The package with the font is not installed.
-    """
-    package = importlib.util.find_spec("koreanize_matplotlib")
-    if package is None or package.origin is None:
-        msg = "the font NanumGothic is missing: pip install koreanize-matplotlib"
-        raise SetupError(msg)
-    return Path(package.origin).parent / "fonts" / _WEIGHTS[weight]
 
 
 @contextmanager
@@ -81,7 +61,7 @@ def _register() -> None:
             fname=str(hangul_font(weight)), name=FAMILY, style="normal", variant="normal", weight=weight,
             stretch="normal", size="scalable",
         )
-        for weight in _WEIGHTS
+        for weight in HANGUL_FILES
     ]  # fmt: skip
 
 
@@ -99,16 +79,6 @@ def page_css(text: str) -> str:
         if rest := (asked - covered) & latin.getBestCmap().keys():
             rules.append(_rule(latin, rest, weight))
     return "\n".join(rules)
-
-
-def missing_glyphs(text: str) -> set[str]:
-    """Return the letters of `text` that no embedded font has."""
-    known = {
-        code
-        for path in (hangul_font(400), Path(mpl.get_data_path()) / "fonts" / "ttf" / _DEJAVU[400])
-        for code in TTFont(path).getBestCmap()
-    }
-    return {letter for letter in text if letter.isprintable() and ord(letter) not in known}
 
 
 def _rule(font: TTFont, codes: set[int], weight: int) -> str:

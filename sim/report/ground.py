@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
+from sim.maps import scale_bar
 from sim.network.catalog import Network, SitePlace
 from sim.report.roads import EdgeLine, one_per_road, read_edges
 from sim.scenario import Scenario
@@ -76,7 +77,7 @@ def furnish(axes: Axes, ground: Ground) -> None:
     """Add the scale bar, the north arrow and the attribution to a map whose limits are set."""
     (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
     width, height = x1 - x0, y1 - y0
-    length_m = _round_length(width / 6)
+    length_m, text = scale_bar(width / 6)
     left, right, foot, top = (
         x0 + 0.03 * width,
         x0 + 0.03 * width + length_m,
@@ -84,7 +85,6 @@ def furnish(axes: Axes, ground: Ground) -> None:
         y0 + 0.048 * height,
     )
     axes.plot([left, left, right, right], [top, foot, foot, top], color=INK, linewidth=1.2, zorder=7)
-    text = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
     axes.text((left + right) / 2, top, text, ha="center", va="bottom", fontsize=8, zorder=7)
     axes.annotate(
         "N", xy=(right + 0.025 * width, foot), xytext=(0, 20), textcoords="offset points", ha="center",
@@ -107,9 +107,3 @@ def outline(box: Bbox) -> Rectangle:
     return Rectangle(
         (box.x0, box.y0), box.width, box.height, facecolor="none", edgecolor=ACCENT, linewidth=1.0, zorder=4
     )
-
-
-def _round_length(length_m: float) -> float:
-    """Return the largest 1, 2 or 5 times a power of ten that is not longer."""
-    power = 10 ** np.floor(np.log10(length_m))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= length_m))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,13 +11,11 @@ from xml.etree import ElementTree as ET
 from sim.controllers.base import Preparation
 from sim.demand.sections import sections_of
 from sim.demand.volumes import VolumeKey
+from sim.engine.alone import run_alone
 from sim.engine.inputs import TRIPINFO, options, write_inputs
 from sim.engine.resolve import resolve
-from sim.errors import EngineError
 from sim.network.graph import EdgeGraph
-from sim.rundir import SUMO_LOG
 from sim.scenario import Controllers, Scenario
-from sim.system import sumo_binary, sumo_env
 
 TYPES = {"car": "car", "truck": "truck coach"}
 """Counted class and the vehicle types that it holds."""
@@ -83,7 +79,7 @@ def count_vehicles(scenario: Scenario) -> Counted:
         if hours:
             chosen["additional-files"] += f",{_detectors(folder, first_s)}"
         chosen |= {"end": str(bare.time.horizon_s), "statistic-output": str(folder / "statistics.xml")}
-        _sumo(chosen, folder)
+        run_alone(chosen)
         statistics = ET.parse(folder / "statistics.xml").getroot()  # noqa: S314 (written by SUMO in this run)
         return Counted(
             volumes=_volumes(folder, resolved.graph) if hours else {},
@@ -103,23 +99,6 @@ def _detectors(folder: Path, first_s: int) -> Path:
     ]
     path.write_text("<additional>\n" + "\n".join(lines) + "\n</additional>\n", encoding="utf-8")
     return path
-
-
-def _sumo(chosen: dict[str, str], folder: Path) -> None:
-    arguments = [part for key, value in chosen.items() for part in (f"--{key}", value)]
-    ended = subprocess.run(
-        [str(sumo_binary("sumo")), *arguments],
-        env=os.environ | sumo_env(),
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    if ended.returncode:
-        log = folder / SUMO_LOG
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-        told = "\n".join(line for line in lines if line.startswith("Error")) or ended.stderr[-500:]
-        msg = f"SUMO ended with code {ended.returncode}: {told}"
-        raise EngineError(msg)
 
 
 def _volumes(folder: Path, graph: EdgeGraph) -> dict[VolumeKey, float]:

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import networkx as nx
 import numpy as np
 import sumolib
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
 from sim.network.catalog import SitePlace
 from sim.network.checks.record import Check, judged, skipped
 from sim.network.checks.subject import Subject
+from sim.network.edges import Edge
 from sim.network.graph import BoolArray, EdgeGraph
 from sim.network.sidewalks import COMPLEX_LONLAT
 
@@ -54,11 +54,11 @@ def access_checks(subject: Subject) -> Iterator[Check]:
     yield _reserved(subject)
 
 
-def turn_graph(graph: EdgeGraph, vclass: str) -> nx.DiGraph[str]:
-    """Return the edges of a net as nodes of a networkx graph with the turns a class may take between them."""
+def bus_turns(graph: EdgeGraph) -> nx.DiGraph[str]:
+    """Return the edges that buses may use as nodes of a networkx graph, with the turns between them."""
     turns: nx.DiGraph[str] = nx.DiGraph()
-    turns.add_nodes_from(edge for edge, permitted in zip(graph.ids, graph.permits[vclass], strict=True) if permitted)
-    allowed = graph.turn_permits[vclass]
+    turns.add_nodes_from(edge for edge, permitted in zip(graph.ids, graph.permits["bus"], strict=True) if permitted)
+    allowed = graph.turn_permits["bus"]
     pairs = zip(graph.turn_from[allowed], graph.turn_to[allowed], strict=True)
     turns.add_edges_from((graph.ids[a], graph.ids[b]) for a, b in pairs)
     return turns
@@ -90,9 +90,7 @@ def _connected(subject: Subject, vclass: str, places: Sequence[Place], what: str
 
 def _reached(graph: EdgeGraph, vclass: str, places: Sequence[Place]) -> Iterator[BoolArray]:
     """Yield for each place which edges a class gets to from there."""
-    allowed = graph.turn_permits[vclass]
-    pairs = graph.turn_from[allowed], graph.turn_to[allowed]
-    turns = csr_array((np.ones(len(pairs[0]), dtype=np.int8), pairs), shape=(len(graph.ids), len(graph.ids)))
+    turns = graph.turn_costs(graph.time_s, vclass)
     for place in places:
         reached = np.zeros(len(graph.ids), dtype=np.bool_)
         for start in {graph.position(edge) for edge in place.starts}:
@@ -140,7 +138,7 @@ def _lines_driveable(subject: Subject) -> Check:
     lines = subject.network.lines
     if not lines:
         return skipped(name, "no bus line in this network")
-    turns = turn_graph(subject.graph, "bus")
+    turns = bus_turns(subject.graph)
     broken = []
     for key, line in lines.items():
         if not all(turns.has_edge(a, b) for a, b in itertools.pairwise(line.edges)):
@@ -150,7 +148,7 @@ def _lines_driveable(subject: Subject) -> Check:
     return judged(name, f"{len(lines) - len(broken)} of {len(lines)}", ok=not broken, detail=broken)
 
 
-def motor_roads(subject: Subject) -> list[sumolib.net.edge.Edge]:
+def motor_roads(subject: Subject) -> list[Edge]:
     """Return the edges of motor roads: those the tables close to slow classes, or motorways of OpenStreetMap."""
     edges = subject.net.getEdges(withInternal=False)
     if subject.tables is None:

@@ -13,7 +13,7 @@ import sumolib
 
 from sim.network.checks.record import Check, judged, skipped
 from sim.network.checks.subject import Subject
-from sim.network.edges import Edge, layer_of, road_of
+from sim.network.edges import Edge, edge_line, edges_by_id, lane_line, layer_of, road_of, status_of
 from sim.network.sheets import STATUSES
 
 LENGTH_TOLERANCE = 0.05
@@ -32,7 +32,7 @@ MERGE_M = 40.0
 
 def geometry_checks(subject: Subject) -> Iterator[Check]:
     """Yield the checks of shapes."""
-    edges = sorted(subject.net.getEdges(withInternal=False), key=lambda edge: edge.getID())
+    edges = edges_by_id(subject.net)
     yield _lengths(subject, edges)
     yield _short_edges(subject, edges)
     yield _kinks(subject, edges)
@@ -111,7 +111,7 @@ def _overlaps(edges: Sequence[Edge]) -> dict[tuple[str, str], float]:
     """Return the common ground of each pair of edges of two roads, m², but for the merge at a common junction."""
     lanes = [lane for edge in edges for lane in edge.getLanes()]
     owner = [lane.getEdge() for lane in lanes]
-    lines = np.array([shapely.LineString([p[:2] for p in lane.getShape()]) for lane in lanes])
+    lines = np.array([lane_line(lane) for lane in lanes])
     half_m = np.array([lane.getWidth() / 2 - 0.25 for lane in lanes])
     strips = shapely.buffer(lines, np.maximum(half_m, 0.1), cap_style="flat")
     first, second = shapely.STRtree(strips).query(strips, predicate="intersects")
@@ -168,7 +168,7 @@ def _closed_ground(subject: Subject, edges: Sequence[Edge]) -> Check:
     closed = {key: shapely.Polygon(a.shape) for key, a in subject.network.areas.items() if a.kind in CLOSED_KINDS}
     if not closed:
         return skipped(name, "no hall or test track in this network")
-    lines = [(edge, shapely.LineString([point[:2] for point in edge.getRawShape()])) for edge in edges]
+    lines = [(edge, edge_line(edge)) for edge in edges]
     faults = [
         f"{edge.getID()}: {line.intersection(ground).length:.0f} m over {key}"
         for key, ground in sorted(closed.items())
@@ -192,7 +192,7 @@ def status_lengths(edges: Sequence[Edge]) -> dict[str, float]:
     """Return the metres of road of each status, surest first; a two-way road counts once."""
     roads: dict[str, tuple[str, float]] = {}
     for edge in edges:
-        roads[road_of(edge)] = edge.getParam("status") or "unknown", sumolib.geomhelper.polyLength(edge.getRawShape())
+        roads[road_of(edge)] = status_of(edge), sumolib.geomhelper.polyLength(edge.getRawShape())
     lengths: defaultdict[str, float] = defaultdict(float)
     for status, length in roads.values():
         lengths[status] += length

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from sim.network.catalog import CarPark, DockPlace, KerbPlace, Network, StopKerb
 from sim.network.checks.record import Check, judged, skipped
 from sim.network.checks.subject import Subject
+from sim.network.edges import lane_line
 from sim.network.stops import OFF_NETWORK_M
 
 NEAR_M = 20.0
@@ -21,8 +22,6 @@ NEAR_SHARE = 0.7
 """At least this share of the surveyed posts beside a road is within `NEAR_M` of its kerb: the survey's lines are
 simplified to 10 m, a six-lane road has its kerb 10 m from its centre, and posts in a junction move out of it."""
 CAR_CLASSES, GOODS_CLASSES = ("passenger",), ("truck", "trailer")
-
-
 BAYS_APART_M = 2.0
 """Fronts of parked cars are a bay's width apart, 2.3 m or more."""
 LANE_HALF_M = 1.6
@@ -144,7 +143,7 @@ def _bays(subject: Subject, areas: Mapping[str, ET.Element]) -> Check:
     pairs = Counter(tuple(sorted((bays[a][0], bays[b][0]))) for a, b in cKDTree(points).query_pairs(BAYS_APART_M))
     faults = [f"{a} and {b}: {count} bays in one another" for (a, b), count in pairs.most_common()]
     lanes = [lane for edge in subject.net.getEdges(withInternal=False) for lane in edge.getLanes()]
-    lines = shapely.STRtree([shapely.LineString([point[:2] for point in lane.getShape()]) for lane in lanes])
+    lines = shapely.STRtree([lane_line(lane) for lane in lanes])
     near, on = lines.query(shapely.points(points), predicate="dwithin", distance=LANE_HALF_M)
     over = Counter((bays[bay][0], lanes[lane].getID()) for bay, lane in zip(near.tolist(), on.tolist(), strict=True))
     faults += [f"{key}: {count} bays on lane {lane}" for (key, lane), count in over.most_common()]

@@ -9,7 +9,7 @@ import sumolib
 from sim.network.build import BuildReport
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
-from sim.network.tables import Tables
+from sim.network.survey import Tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from sim.network.catalog import Network
+from sim.errors import NetworkError
 from sim.network.checks.record import Check, judged, skipped
 from sim.network.checks.subject import Subject
-from sim.system import sumo_binary, sumo_env
+from sim.network.programs import read_by_sumo
 
 EXPLAINED = (
     (
@@ -45,27 +44,11 @@ def warning_check(subject: Subject) -> Check:
 def loading_check(subject: Subject) -> Check:
     """Return the check of what SUMO itself says when it reads the network, each with its reason or as a fault."""
     name = "SUMO reads it: no error, every warning explained"
-    code, said = _read_by_sumo(subject.network)
-    if code:
-        return judged(name, f"SUMO ended with code {code}", ok=False, detail=said)
-    warnings = tuple(line.removeprefix("Warning: ") for line in said if line.startswith("Warning"))
+    try:
+        warnings = read_by_sumo(subject.network.net_file, subject.network.additional_files)
+    except NetworkError as error:
+        return judged(name, "SUMO refuses it", ok=False, detail=[str(error)])
     return _judged(name, warnings, ours=subject.surveyed)
-
-
-def _read_by_sumo(network: Network) -> tuple[int, Sequence[str]]:
-    """Run one second of an empty network; return SUMO's exit code and its error stream by lines."""
-    files = ",".join(str(file) for file in network.additional_files)
-    options = {
-        "net-file": str(network.net_file),
-        "end": "1",
-        "no-step-log": "true",
-        "duration-log.disable": "true",
-        "xml-validation": "never",
-    }
-    options |= {"additional-files": files} if files else {}
-    command = [str(sumo_binary("sumo")), *(part for key, value in options.items() for part in (f"--{key}", value))]
-    done = subprocess.run(command, env=sumo_env(), capture_output=True, text=True, check=False)
-    return done.returncode, done.stderr.splitlines()
 
 
 def _judged(name: str, warnings: tuple[str, ...], *, ours: bool) -> Check:

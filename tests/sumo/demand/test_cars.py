@@ -123,7 +123,7 @@ def test_an_escort_halts_on_the_way_before_the_car_is_at_work(parked: Network, t
 
 
 def test_walkers_and_trips_of_all_kinds_end(parked: Network, tmp_path: Path) -> None:
-    walker = Walker("w1", "A0A1", 50.0, "A1B1", 80.0, 5.0, "works")
+    walker = Walker("w1", "A0A1", 50.0, "A1B1", 80.0, 5.0)
     trips = [
         BackgroundTrip("bg.1", "car", "A0A1", "B1C1", 3.0, edges=("A0A1", "A1B1", "B1C1")),
         BackgroundTrip("coach.1", "coach", "A0A1", "C1D1", 4.0, group="coach", destination_pos_m=80.0, persons=20),

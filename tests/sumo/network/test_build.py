@@ -11,9 +11,9 @@ from shapely.geometry import LineString, Polygon
 
 from sim.errors import NetworkError
 from sim.home import home
-from sim.network.build import BuildReport, build_network, stale
-from sim.network.catalog import Network, load_network
-from sim.network.checks.access import turn_graph
+from sim.network.build import BuildReport, build_network
+from sim.network.catalog import Network, load_network, network_folder
+from sim.network.checks.access import bus_turns
 from sim.network.graph import EdgeGraph
 
 
@@ -37,8 +37,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> BuildReport:
     return build_network("bitgreen", out=tmp_path_factory.mktemp("built"))
 
 
-def test_the_committed_files_follow_from_the_tables() -> None:
-    assert stale("bitgreen") == []
+def test_the_committed_files_follow_from_the_tables(report: BuildReport) -> None:
+    assert report.stale(network_folder("bitgreen") / "built") == []
 
 
 def test_a_changed_table_makes_the_build_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,8 @@ def test_a_changed_table_makes_the_build_stale(tmp_path: Path, monkeypatch: pyte
         roads.read_text(encoding="utf-8").replace(",40,no,no,0,confirmed,196.1", ",30,no,no,0,confirmed,196.1")
     )
     monkeypatch.setenv("BITGREEN_HOME", str(tmp_path))
-    assert "bitgreen.net.xml" in stale("bitgreen")
+    changed = build_network("bitgreen", out=tmp_path / "built")
+    assert "bitgreen.net.xml" in changed.stale(network_folder("bitgreen") / "built")
 
 
 def test_files_carry_no_date_and_no_path(report: BuildReport) -> None:
@@ -60,7 +61,7 @@ def test_files_carry_no_date_and_no_path(report: BuildReport) -> None:
 
 
 def test_lines_are_contiguous_and_their_stops_lie_on_them_in_order(network: Network, graph: EdgeGraph) -> None:
-    turns = turn_graph(graph, "bus")
+    turns = bus_turns(graph)
     for line in network.lines.values():
         assert all(turns.has_edge(a, b) for a, b in itertools.pairwise(line.edges))
         edges = iter(enumerate(line.edges))

@@ -138,7 +138,7 @@ def test_trains_of_the_table_bring_the_riders(draw: Draw, document: Document) ->
     del document["demand"]["rail"]["trains_per_h"]
     document["demand"]["rail"]["scale"] = 3
     riders = [rider for rider in draw(document).riders if rider.purpose == "rail"]
-    arrivals = {train.at_s + 200 for train in read_trains("bitgreen")}
+    arrivals = {arrival_s + 200 for arrival_s in read_trains("bitgreen")}
     assert {rider.earliest_s for rider in riders} <= arrivals
     trains = sum(6 * 3600 <= at_s < 10 * 3600 for at_s in arrivals)
     assert abs(len(riders) - 9 * trains) < 4 * (9 * trains) ** 0.5

@@ -81,7 +81,7 @@ def test_flows_are_fitted_to_counts_and_written_as_a_scenario(tmp_path: Path) ->
     counts.write_text(COUNTS)
     found = calibrate(counts, load_scenario("evening"), name="counted")
     assert len(found.compared) == 16
-    assert found.fitness.good
+    assert Fitness.of(found.compared).good
     write_calibration(found, out)
     loaded = load_scenario(out)
     assert loaded.demand == found.scenario.demand

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from sim.network.merges import connect_lanes
-from sim.network.tables import Junction, Road, Tables
+from sim.network.survey import Junction, Road, Tables
 
 POINTS = {"C": (126.7, 35.1), "S": (126.7, 35.09), "N": (126.7, 35.11), "E": (126.703, 35.11), "W": (126.697, 35.11)}
 

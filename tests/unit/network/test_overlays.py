@@ -11,7 +11,8 @@ import yaml
 from sim.errors import NetworkError, NotFoundError
 from sim.home import home
 from sim.network.overlays import overlay_names, planned_sites, read_overlays
-from sim.network.tables import Tables, read_tables
+from sim.network.survey import Tables
+from sim.network.tables import read_tables
 
 NETWORK = home() / "networks" / "bitgreen"
 SHIPPED = ["future-car-2031", "gwangju-access", "kumho-2028", "wolya-2028"]

@@ -9,7 +9,8 @@ import pytest
 
 from sim.network.catalog import network_folder
 from sim.network.sidewalks import beside_sidewalks, name_crossings, roads_with_sidewalks
-from sim.network.tables import Tables, read_tables
+from sim.network.survey import Tables
+from sim.network.tables import read_tables
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from sim.errors import NetworkError
 from sim.network.signals import retime
-from sim.network.tables import Junction, SignalPlan, Tables
+from sim.network.survey import Junction, SignalPlan, Tables
 
 PHASES = ((30, "GGgr"), (4, "yygr"), (6, "rrGr"), (3, "rryr"), (2, "rrrr"), (30, "rrrG"), (3, "rrry"), (2, "rrrr"))
 LINKS = (("W", "E", 0, "s"), ("E", "W", 0, "s"), ("E", "S", 1, "l"), ("S", "W", 0, "l"))

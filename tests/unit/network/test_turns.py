@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from sim.network.polyline import distance_m
-from sim.network.tables import Junction, Road, SignalTurn, Tables
+from sim.network.survey import Junction, Road, SignalTurn, Tables
 from sim.network.turns import arms, bend_deg, connect, road_points
 
 CENTRE = (126.7, 35.1)
