@@ -30,6 +30,7 @@ from sim.network.edges import (
     lane_line,
     layer_of,
     status_of,
+    takes_cars,
 )
 from sim.network.geo import read_net
 from sim.network.labels import Label, Labels, font
@@ -206,7 +207,7 @@ def _strip(lane: Lane, extra_m: float) -> np.ndarray[tuple[int, int], np.dtype[n
 
 
 def _lane_colour(lane: Lane) -> str:
-    if not (lane.allows("passenger") or lane.allows("bus")):
+    if not takes_cars(lane):
         return WALK_COLOUR if lane.allows("pedestrian") else CYCLE_COLOUR
     return LANE_COLOURS.get(status_of(lane.getEdge()), LANE_COLOURS[UNKNOWN])
 
@@ -217,7 +218,7 @@ def _draw_markings(axes: Axes, lanes: Sequence[Lane], order: float) -> None:
     for lane in lanes:
         links = lane.getOutgoing()
         shape = [point[:2] for point in lane.getShape()]
-        if not links or not (lane.allows("passenger") or lane.allows("bus")):
+        if not links or not takes_cars(lane):
             continue
         (x0, y0), (x1, y1) = shape[-2], shape[-1]
         heading = math.atan2(y1 - y0, x1 - x0)
