@@ -89,10 +89,10 @@ def read_shifts(network: str, overlays: Sequence[str] = ()) -> list[Shift]:
     def shift(row: Row) -> Shift:
         return Shift(
             sites=row["site"].split(),
-            start_s=clock(row["start"]),
-            end_s=clock(row["end"]),
+            start_s=_clock(row["start"]),
+            end_s=_clock(row["end"]),
             share=float(row["share"]),
-            status=status(row["status"]),
+            status=_status(row["status"]),
             source=row["source"],
         )
 
@@ -111,16 +111,16 @@ def read_coaches(network: str) -> list[CoachRun]:
     )
 
     def run(row: Row) -> CoachRun:
-        status(row["status"])
+        _status(row["status"])
         return CoachRun(
             id=row["id"],
             coach=row["coach"],
-            direction=one_of(row["direction"], ("in", "out", "empty")),
+            direction=_one_of(row["direction"], ("in", "out", "empty")),
             site=row["site"],
             serves=tuple(row["serves"].split()),
             zone=row["zone"],
             gateway=row["gateway"],
-            at_s=clock(row["at"]),
+            at_s=_clock(row["at"]),
             seats=int(row["seats"]),
         )
 
@@ -131,8 +131,8 @@ def read_trains(network: str) -> list[int]:
     """Return when the trains of `demand_trains.csv` arrive, in seconds after midnight."""
 
     def arrival_s(row: Row) -> int:
-        status(row["status"])
-        return clock(row["arrival"])
+        _status(row["status"])
+        return _clock(row["arrival"])
 
     return _read(require_table(network, "trains"), ("id", "arrival", "status", "source"), arrival_s)
 
@@ -156,9 +156,9 @@ def read_counts(path: Path) -> list[Count]:
             raise ValueError(msg)
         return Count(
             section=row["section"],
-            direction=one_of(row["direction"], ("+", "-")),
+            direction=_one_of(row["direction"], ("+", "-")),
             hour=hour,
-            vehicle_class=one_of(row["class"], COUNT_CLASSES),
+            vehicle_class=_one_of(row["class"], COUNT_CLASSES),
             vehicles=vehicles,
             source=row.get("source", ""),
         )
@@ -209,7 +209,7 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
         yield number, {key: value.strip() for key, value in row.items()}
 
 
-def clock(text: str) -> int:
+def _clock(text: str) -> int:
     """Return "HH:MM" as seconds after midnight."""
     seconds = parse_clock(text)
     if isinstance(seconds, int):
@@ -218,7 +218,7 @@ def clock(text: str) -> int:
     raise ValueError(msg)
 
 
-def one_of(text: str, allowed: Collection[str]) -> str:
+def _one_of(text: str, allowed: Collection[str]) -> str:
     """Return the text if it is allowed."""
     if text not in allowed:
         msg = f"{text!r} is not one of {', '.join(allowed)}"
@@ -226,7 +226,7 @@ def one_of(text: str, allowed: Collection[str]) -> str:
     return text
 
 
-def status(text: str) -> Status:
+def _status(text: str) -> Status:
     """Return the text as a status of a figure."""
-    found: Status = one_of(text, get_args(Status))  # type: ignore[assignment]
+    found: Status = _one_of(text, get_args(Status))  # type: ignore[assignment]
     return found

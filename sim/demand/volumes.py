@@ -31,7 +31,7 @@ class Drive:
     starts_s: Floats
 
 
-def volumes_of(drives: Iterable[Drive], places: Places, *, vclass: str = "passenger") -> Volumes:
+def _volumes_of(drives: Iterable[Drive], places: Places, *, vclass: str = "passenger") -> Volumes:
     """Return the vehicles by section and hour."""
     graph = places.graph
     roads = {edge: road for road, edge in sections_of(graph).items()}
@@ -65,7 +65,7 @@ def commuter_volumes(model: Commuters, people: People, places: Places) -> Volume
         drives.setdefault((home, work), []).append(start_s)
         if np.isfinite(leave_s):
             drives.setdefault((work, home), []).append(float(leave_s))
-    return volumes_of((Drive(*ends, np.array(times_s)) for ends, times_s in sorted(drives.items())), places)
+    return _volumes_of((Drive(*ends, np.array(times_s)) for ends, times_s in sorted(drives.items())), places)
 
 
 def population_volumes(population: Population, places: Places) -> dict[VolumeKey, float]:
@@ -76,7 +76,7 @@ def population_volumes(population: Population, places: Places) -> dict[VolumeKey
         for start, end, depart_s in _legs(population, vehicle_class):
             drives.setdefault((places.graph.position(start), places.graph.position(end)), []).append(depart_s)
         wanted = (Drive(*ends, np.array(times_s)) for ends, times_s in sorted(drives.items()))
-        for (road, hour), vehicles in volumes_of(wanted, places, vclass=vclass).items():
+        for (road, hour), vehicles in _volumes_of(wanted, places, vclass=vclass).items():
             found[road, hour, vehicle_class] = vehicles
     return found
 

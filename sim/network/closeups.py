@@ -89,7 +89,7 @@ RAMPS_WITHIN_M = 1200.0
 """Bridges and ramps this near to a junction belong to its interchange."""
 
 
-def views(network: Network, net: sumolib.net.Net) -> list[View]:
+def _views(network: Network, net: sumolib.net.Net) -> list[View]:
     """Return the close-ups that a network has something to show for."""
     found = []
     for name, key, title in INTERCHANGES:
@@ -134,7 +134,7 @@ def draw_close_ups(network: Network, folder: Path) -> list[Path]:
         A file cannot be written.
     """
     net = read_net(network)
-    chosen = views(network, net)
+    chosen = _views(network, net)
     if not chosen:
         known = ", ".join(key for _, key, _ in (*INTERCHANGES, *SITES))
         msg = f"network {network.name!r} has no place for a close-up; drawn are the junctions and sites {known}"

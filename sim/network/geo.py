@@ -58,7 +58,7 @@ def _road(net: sumolib.net.Net, road: str, edges: list[Edge]) -> dict[str, Any]:
     }
 
 
-def geographic_layers(network: Network) -> dict[str, pd.DataFrame]:
+def _geographic_layers(network: Network) -> dict[str, pd.DataFrame]:
     """Return the layers of the GeoPackage by name; a layer with nothing in it is left out."""
     net = read_net(network)
     layers = {
@@ -92,7 +92,7 @@ def write_geopackage(network: Network, path: Path) -> None:
     OutputError
         The file cannot be written.
     """
-    layers = geographic_layers(network)
+    layers = _geographic_layers(network)
     part = path.with_name(f".{path.name}.{os.getpid()}.gpkg")
     # the date of every layer is a field of the format: fixed, so that equal networks give equal files
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "1970-01-01T00:00:00Z"})
