@@ -21,7 +21,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "BITGREEN_TEST_MARK"
 WITHIN_S = 120.0
-CHILD = "sim.runner.child"
 LONG = {"scenario": "morning-sumo", "overrides": ["demand.background.scale=0.1"]}
 SMOKE = {"scenario": "smoke"}
 
@@ -32,6 +31,14 @@ def until(true: Callable[[], object], what: str, *, within_s: float = WITHIN_S) 
         if time.monotonic() > deadline_s:
             pytest.fail(f"{what}: not so within {within_s} s")
         time.sleep(0.05)
+
+
+def parent(pid: int) -> int:
+    """Return the parent of a process, 0 for one that is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,21 @@ class Processes:
                     if words in command and "defunct" not in command:
                         found.append(int(path.name))
         return found
+
+    def runs(self) -> list[int]:
+        """Return the processes that carry out runs: started by themselves, or forked from a template."""
+        templates = self.find("sim.runner.template")
+        forked = [pid for pid in templates if parent(pid) in templates]
+        return self.find("sim.runner.child") + forked
+
+    def await_none(self, *, within_s: float) -> None:
+        """Wait until no process is left."""
+        deadline_s = time.monotonic() + within_s
+        while left := self.find(""):
+            if time.monotonic() > deadline_s:
+                commands = [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in left]
+                pytest.fail(f"after {within_s} s there are still {commands}")
+            time.sleep(0.05)
 
     def end_all(self) -> None:
         for pid in self.find(""):

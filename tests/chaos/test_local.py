@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sim.rundir import read_manifest
-from tests.chaos.conftest import CHILD, LONG, SMOKE, Processes, StartDriver, until
+from tests.chaos.conftest import LONG, SMOKE, Processes, StartDriver, until
 
 pytestmark = pytest.mark.chaos
 
@@ -26,7 +26,7 @@ def test_a_killed_run_is_told_of_and_the_others_go_on(
 ) -> None:
     driver = start_driver({"a": LONG, "b": SMOKE, "c": SMOKE}, workers=1)
     until(lambda: "a" in driver.progress, "a run is under way")
-    (child,) = processes.find(CHILD)
+    (child,) = processes.runs()
     os.kill(child, signal.SIGKILL)
     assert driver.end() == 0
     assert driver.ends["a"]["code"] == "crashed"
@@ -42,7 +42,7 @@ def test_a_killed_driver_takes_its_runs_with_it_and_leaves_the_finished_ones(
     until(lambda: "b" in driver.progress, "the second run is under way")
     driver.process.kill()
     driver.process.wait()
-    until(lambda: not processes.find(""), "no process is left", within_s=20)
+    processes.await_none(within_s=20)
     assert "finished" in driver.ends["a"]["status"]
     assert read_manifest(tmp_path / "runs" / "a")["status"] == "finished"
     assert not (tmp_path / "runs" / "b").exists()
@@ -66,7 +66,7 @@ def test_ctrl_c_ends_all_runs_in_order(start_driver: StartDriver, processes: Pro
 def test_ctrl_c_twice_kills(start_driver: StartDriver, processes: Processes, tmp_path: Path) -> None:
     driver = start_driver({"a": LONG})
     until(lambda: driver.progress, "the run is under way")
-    (child,) = processes.find(CHILD)
+    (child,) = processes.runs()
     os.kill(child, signal.SIGSTOP)  # it does not listen
     until(lambda: _status(child)["State"].startswith("T"), "the run has stopped")
     driver.process.send_signal(signal.SIGINT)

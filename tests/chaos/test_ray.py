@@ -18,7 +18,7 @@ import pytest
 from sim.rundir import KPIS, MANIFEST, PERFORMANCE, SUMO_LOG
 from sim.runner.ray import NAMESPACE, load_ray
 from sim.runner.store import RunStore
-from tests.chaos.conftest import CHILD, LONG, MARK, ROOT, SMOKE, Driver, Processes, StartDriver, until
+from tests.chaos.conftest import LONG, MARK, ROOT, SMOKE, Driver, Processes, StartDriver, parent, until
 
 pytestmark = [
     pytest.mark.chaos,
@@ -62,7 +62,7 @@ def start(cluster: Any, start_driver: StartDriver, processes: Processes) -> Iter
     for words in (DRIVER, ACTOR):  # what a test that failed has left
         for pid in processes.find(words):
             os.kill(pid, signal.SIGKILL)
-    until(lambda: not processes.find(CHILD), "no run is left", within_s=20)
+    until(lambda: not processes.runs(), "no run is left", within_s=20)
 
 
 def add_node(cluster: Any) -> None:  # noqa: ANN401
@@ -74,14 +74,10 @@ def name(of: str) -> str:
     return f"{of}-{uuid.uuid4().hex[:8]}"
 
 
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
 def begun(processes: Processes, *, before: Collection[int] = ()) -> int:
     """Return the process of a run that was not there before, once there is one."""
-    until(lambda: set(processes.find(CHILD)) - set(before), "the run has begun")
-    (child,) = set(processes.find(CHILD)) - set(before)
+    until(lambda: set(processes.runs()) - set(before), "the run has begun")
+    (child,) = set(processes.runs()) - set(before)
     return child
 
 
@@ -138,13 +134,13 @@ def test_a_new_driver_finds_the_run_of_a_killed_one(start: StartDriver, processe
     run_id = name("found")
     first = start({run_id: MEDIUM})
     until(lambda: first.progress, "the run is under way")
-    (child,) = processes.find(CHILD)
+    (child,) = processes.runs()
     first.process.kill()
     first.process.wait()
     second = start({run_id: MEDIUM})
     until(lambda: second.progress or second.ends, "the new driver is told of the run")
     if not second.ends:
-        assert processes.find(CHILD) == [child]
+        assert processes.runs() == [child]
     assert second.end() == 0
     assert second.ends[run_id]["status"] == "finished"
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [run_id]
@@ -154,11 +150,11 @@ def test_a_new_driver_finds_the_run_of_a_killed_one(start: StartDriver, processe
 def test_a_result_waits_for_a_new_driver(start: StartDriver, processes: Processes, tmp_path: Path) -> None:
     run_id = name("waits")
     first = start({run_id: SMOKE})
-    until(lambda: processes.find(CHILD), "the run has begun")
+    until(processes.runs, "the run has begun")
     first.process.kill()
     first.process.wait()
     until((tmp_path / "runs" / run_id / MANIFEST).is_file, "the run is published")
-    until(lambda: not processes.find(CHILD), "its process has ended")
+    until(lambda: not processes.runs(), "its process has ended")
     assert processes.find(ACTOR)
     second = start({run_id: SMOKE})
     assert second.end() == 0
@@ -179,7 +175,7 @@ def test_a_forced_end_leaves_neither_run_nor_sumo(
     driver.process.kill()
     driver.process.wait()
     force_end(cluster.address, run_id, processes)
-    until(lambda: not [*processes.find(CHILD), *processes.find("bin/sumo "), *processes.find(ACTOR)], "all is gone")
+    until(lambda: not [*processes.runs(), *processes.find("bin/sumo "), *processes.find(ACTOR)], "all is gone")
     assert not (tmp_path / "runs" / run_id).exists()
 
 
@@ -254,7 +250,7 @@ def test_a_cluster_of_this_machine_ends_with_its_driver(start_driver: StartDrive
         assert alone.find("gcs_server")
         driver.process.kill()
         driver.process.wait()
-        until(lambda: not alone.find(""), "no process is left", within_s=60)
+        alone.await_none(within_s=60)
     finally:
         alone.end_all()
     assert not (tmp_path / "runs" / run_id).exists()
