@@ -34,6 +34,7 @@ VARIATION = 0.25  # sd / mean of time loss over seeds: 0.03 in free flow, 0.56 n
 FLOWING_LOSS_S = 30.0  # below it spread is the chance of few vehicles; a free morning loses 160 s on 15 min trips
 STUCK_S = 900.0  # p95 of time loss: 335 to 445 s on free mornings, 15,764 s on a day that jammed without a teleport
 UNFINISHED = 0.25  # share under way at the end: 2 % to 15 % on free mornings, by how long after them the run ends
+HASTY_LOSS_S = 60.0  # a run shorter than its trips ends with most under way, which have lost less: 38 s in 10 min
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,8 @@ def congested(
             reasons.append(f"time loss varies by {100 * sd / mean:.0f} % over seeds ({mean:.0f} ± {sd:.0f} s)")
     if len(time_loss_p95_s) and (stuck := float(np.median(time_loss_p95_s))) > STUCK_S:
         reasons.append(f"one vehicle in twenty loses more than {stuck / 60:.0f} min")
-    if len(unfinished_share) and (share := float(np.median(unfinished_share))) > UNFINISHED:
+    delayed = len(time_loss_s) and float(np.mean(time_loss_s)) >= HASTY_LOSS_S
+    if delayed and len(unfinished_share) and (share := float(np.median(unfinished_share))) > UNFINISHED:
         reasons.append(f"{100 * share:.0f} % of the vehicles are still under way at the end")
     return tuple(reasons)
 

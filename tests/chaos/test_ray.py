@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Collection, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,10 @@ def add_node(cluster: Any) -> None:  # noqa: ANN401
 def name(of: str) -> str:
     """Return a run id that no other test has."""
     return f"{of}-{uuid.uuid4().hex[:8]}"
+
+
+def holds_none(processes: Processes, words: str) -> bool:
+    return not processes.find(words)
 
 
 def begun(processes: Processes, *, before: Collection[int] = ()) -> int:
@@ -250,7 +255,10 @@ def test_a_cluster_of_this_machine_ends_with_its_driver(start_driver: StartDrive
         assert alone.find("gcs_server")
         driver.process.kill()
         driver.process.wait()
-        alone.await_none(within_s=60)
+        # Ray's agents, which hold no run, may take a minute or two to notice
+        for words in (ACTOR, "gcs_server", "raylet/raylet"):
+            until(partial(holds_none, alone, words), f"{words} is gone", within_s=30)
+        until(lambda: not alone.runs(), "the run is gone", within_s=30)
     finally:
         alone.end_all()
     assert not (tmp_path / "runs" / run_id).exists()

@@ -382,4 +382,5 @@ def test_congestion_is_told_with_its_reason() -> None:
     (stuck,) = congested(teleports=[0], time_loss_s=[2590], time_loss_p95_s=[15_764])
     assert stuck == "one vehicle in twenty loses more than 263 min"
     (late,) = congested(teleports=[0], time_loss_s=[100], unfinished_share=[0.4])
+    assert congested(teleports=[0], time_loss_s=[38], unfinished_share=[0.7]) == ()  # too short a run to arrive in
     assert late == "40 % of the vehicles are still under way at the end"
