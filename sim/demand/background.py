@@ -61,7 +61,7 @@ def background(
 def fit_counts(counts: list[Count], places: Places, *, known: Known, share: float, where: str) -> dict[str, Fit]:
     """Return the flows by class that meet counts; `share` of the `known` commuters come by car."""
     sections = sections_of(places.graph)
-    require_sections({count.road for count in counts}, sections, where=where)
+    require_sections({count.road: count.row for count in reversed(counts)}, sections, where=where)
     cars = {key: share * vehicles for key, vehicles in known.items()}
     fits = {}
     for vehicle_class in sorted({count.vehicle_class for count in counts}):
