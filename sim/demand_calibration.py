@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ NAMED_ROADS = 12
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What was counted and what was not: roads with a target, hours of the scenario, classes."""
+    """What was counted and what was not: roads (with a target, if the network has any), hours, classes."""
 
     counted: dict[str, tuple[str, ...]]
     open: dict[str, tuple[str, ...]]
@@ -44,8 +44,8 @@ class Coverage:
     """What stands where nobody counted; empty for nothing."""
 
     @classmethod
-    def of(cls, counts: Sequence[Count], prior: Sequence[Count], scenario: Scenario, *, held_by: str) -> Coverage:
-        """Compare counts with all that might have been counted."""
+    def of(cls, counts: Sequence[Count], roads: Collection[str], scenario: Scenario, *, held_by: str) -> Coverage:
+        """Compare counts with all that might have been counted on `roads`."""
         span = range(scenario.time.begin_s // 3600, -(-scenario.time.end_s // 3600))
         counted = {
             "roads": tuple(sorted({one.road for one in counts})),
@@ -53,7 +53,7 @@ class Coverage:
             "classes": tuple(sorted({one.vehicle_class for one in counts})),
         }
         everything = {
-            "roads": sorted({one.road for one in prior}),
+            "roads": sorted(roads),
             "hours": [f"{hour:02d}" for hour in span],
             "classes": sorted(COUNT_CLASSES),
         }
@@ -106,7 +106,7 @@ def calibrate(path: Path, scenario: Scenario, *, name: str, simulate: bool = Fal
         msg = f"{path.name}: its hours {hours[0]} to {hours[-1]} hold no whole hour of scenario {scenario.name}"
         raise ScenarioError(msg)
     prior, model = _targets(scenario, places), scenario.demand.background
-    start = flows_by_hour(model) if model is not None and not prior else None
+    start = flows_by_hour(model) if model is not None and model.flows and not prior else None
     share, known = _commuters(scenario, places)
     fits = fit_counts(counts, places, known=known, share=share, where=path.name, prior=prior, start=start)
     traffic = {"scale": 1.0, "both_ways": False, "flows": _flows(fits, path.name)}
@@ -129,7 +129,12 @@ def calibrate(path: Path, scenario: Scenario, *, name: str, simulate: bool = Fal
         scenario=_changed(scenario, name, title, traffic),
         compared=compared,
         fitness=fitness,
-        coverage=Coverage.of(counts, prior, scenario, held_by=_held_by(scenario, prior)),
+        coverage=Coverage.of(
+            counts,
+            {one.road for one in prior} or set(sections_of(places.graph)),
+            scenario,
+            held_by=_held_by(scenario, prior),
+        ),
     )
 
 

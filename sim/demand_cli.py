@@ -65,10 +65,11 @@ def demand_show(
         results.print(nothing_to_compare(summary))
     traffic = loaded.demand.background
     if traffic is not None and traffic.scale < 1:
-        results.print(f"the background is scaled by {traffic.scale:g}: fewer vehicles than the targets, by choice")
+        what = "counts and targets" if traffic.calibrated_to is not None else "the targets"
+        results.print(f"the background is scaled by {traffic.scale:g}: fewer vehicles than {what}, by choice")
     if counted is not None:
         print_run(counted, results)
-    results.print(standing(loaded, targets=summary.targets > 0))
+    results.print(standing(loaded, targets=summary.targets > 0), soft_wrap=True, highlight=False)
     for path in paths:
         results.print(f"picture: {path}", soft_wrap=True)
 
@@ -113,12 +114,11 @@ def demand_calibrate(
 
 def _tell_standing(scenario: Scenario, *, json_output: bool) -> None:
     from sim.demand.tables import demand_file
-    from sim.demand_summary import calibration_of
+    from sim.demand_summary import is_calibrated
     from sim.demand_text import standing
 
-    fitted = calibration_of(scenario)
     if json_output:
-        document = {"scenario": scenario.name, "calibrated": fitted is not None and fitted.fhwa_met}
+        document = {"scenario": scenario.name, "calibrated": is_calibrated(scenario)}
         sys.stdout.write(json.dumps(document) + "\n")
     else:
         targets = demand_file(scenario.network, "counts").is_file()
@@ -129,7 +129,11 @@ def _announce(scenario: Scenario, *, json_output: bool) -> None:
     """Say that SUMO runs: nothing moves on the screen until it is done."""
     if not json_output:
         span = f"{format_clock(scenario.time.begin_s)[:5]} to {format_clock(scenario.time.horizon_s)[:5]}"
-        console.print(f"SUMO runs {scenario.name}, {span}: a morning takes one to two minutes, a day half an hour")
+        console.print(
+            f"SUMO runs {scenario.name}, {span}: a morning takes one to two minutes, a day half an hour",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def _name(out: Path | None) -> str | None:

@@ -96,7 +96,7 @@ class DemandSummary:
                 }
                 for one in self.compared
             ],
-            "calibrated": fitted is not None and fitted.fhwa_met,
+            "calibrated": is_calibrated(self.scenario),
             "calibrated_to": fitted.model_dump() if fitted is not None else None,
         }  # fmt: skip
 
@@ -105,6 +105,12 @@ def calibration_of(scenario: Scenario) -> Calibrated | None:
     """Return the counts that a scenario's background was fitted to, if any."""
     traffic = scenario.demand.background
     return traffic.calibrated_to if traffic is not None else None
+
+
+def is_calibrated(scenario: Scenario) -> bool:
+    """Return whether the background met FHWA's criteria at counts, and drives as many vehicles still."""
+    fitted, traffic = calibration_of(scenario), scenario.demand.background
+    return fitted is not None and fitted.fhwa_met and traffic is not None and traffic.scale == 1
 
 
 def summarise(scenario: Scenario) -> DemandSummary:

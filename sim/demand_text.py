@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.demand_calibration import Calibration
-from sim.demand_summary import Comparison, DemandSummary, Fitness, calibration_of, whole_hours
+from sim.demand_summary import Comparison, DemandSummary, Fitness, calibration_of, is_calibrated, whole_hours
 from sim.fields import format_clock
 from sim.runner.counted import LATE_S, Counted
 from sim.scenario import Scenario
@@ -24,8 +24,9 @@ def standing(scenario: Scenario, *, targets: bool) -> str:
     if fitted is None:
         return f"not calibrated: {f'{TARGETS}; ' if targets else ''}{HOW}"
     against = f"; {TARGETS}" if targets else ""
+    word = "calibrated" if is_calibrated(scenario) else "NOT calibrated"
     return (
-        f"{'calibrated' if fitted.fhwa_met else 'NOT calibrated'}: flows fitted to {fitted.file}, {fitted.volumes} "
+        f"{word}: flows fitted to {fitted.file}, {fitted.volumes} "
         f"volumes have GEH below 5 at {fitted.geh_below_5_share:.1%} of its {fitted.counts} counts, sum "
         f"{fitted.sum_error:+.1%}: FHWA's criteria are {'met' if fitted.fhwa_met else 'NOT met'}{against}"
     )

@@ -22,7 +22,7 @@ from sim.errors import NetworkError, OutputError
 from sim.home import home
 from sim.network.catalog import ATTRIBUTION, Places, StopKerb, dump_places
 from sim.network.graph import EdgeGraph
-from sim.network.osm import Box, OsmData, Progress, read_osm
+from sim.network.osm import Box, OsmData, Progress, read_osm, require_file
 from sim.network.osm_ground import Ground, find_features
 from sim.network.osm_places import PlaceFinder
 from sim.network.osm_plain import STATUS, convert
@@ -96,6 +96,7 @@ def import_osm(
     OutputError
         A network of this name exists, or the folder cannot be written.
     """
+    require_file(file)  # first, as the name may be its own
     target = _target(name, force=force)
     if smallest not in CLASSES:
         msg = f"--smallest: found {smallest!r}; allowed: {', '.join(CLASSES)}"

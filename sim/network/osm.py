@@ -184,10 +184,7 @@ def read_osm(file: Path, *, progress: Progress = lambda _step, _share: None) -> 
     NetworkError
         The file is empty, cut off, not XML or not OpenStreetMap data.
     """
-    if not file.is_file():
-        found = "a folder" if file.is_dir() else "no such file"
-        msg = f"{file}: found {found}; allowed: an OpenStreetMap extract, {ENDINGS}"
-        raise NotFoundError(msg)
+    require_file(file)
     size = file.stat().st_size
     reader = _Reader(file)
     try:
@@ -200,6 +197,14 @@ def read_osm(file: Path, *, progress: Progress = lambda _step, _share: None) -> 
         msg = f"{file}: cannot be unpacked or read: {error}; the file is cut off or damaged: fetch it again"
         raise NetworkError(msg) from error
     return reader.data
+
+
+def require_file(file: Path) -> None:
+    """Raise a `NotFoundError` unless there is a file of this name."""
+    if not file.is_file():
+        found = "a folder" if file.is_dir() else "no such file"
+        msg = f"{file}: found {found}; allowed: an OpenStreetMap extract, {ENDINGS}"
+        raise NotFoundError(msg)
 
 
 def _unpacked(raw: BinaryIO, file: Path) -> BinaryIO:

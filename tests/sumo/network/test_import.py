@@ -318,6 +318,11 @@ def test_a_file_without_roads_leaves_nothing(home: Path, text: str) -> None:
     assert sorted(path.name for path in (home / "networks").iterdir()) == ["town"]
 
 
+def test_a_folder_is_told_before_the_name_it_gives() -> None:
+    told = CliRunner().invoke(network_app, ["import-osm", "."])
+    assert ".: found a folder; allowed: an OpenStreetMap extract" in str(told.exception)
+
+
 @pytest.mark.parametrize("name", ["", "Town", "../town", "a/b", ".hidden", "a..b", "x" * 65, "정읍"])
 def test_an_unsafe_name_is_refused(extract: Path, name: str) -> None:
     with pytest.raises(NetworkError, match="--name"):

@@ -16,7 +16,7 @@ from sim.demand.tables import Count
 from sim.demand_calibration import calibrate, write_calibration
 from sim.demand_cli import demand_app
 from sim.demand_figures import _lengths, _volumes, draw_demand
-from sim.demand_summary import Comparison, DemandSummary, Fitness, summarise
+from sim.demand_summary import Comparison, DemandSummary, Fitness, is_calibrated, summarise
 from sim.documents import load_scenario
 from sim.errors import OutputError, ScenarioError
 from sim.home import home
@@ -117,6 +117,8 @@ def test_flows_are_fitted_to_counts_and_written_as_a_scenario(tmp_path: Path) ->
     assert traffic is not None
     assert traffic.calibrated_to is not None
     assert (traffic.calibrated_to.file, traffic.calibrated_to.counts) == ("counts.csv", 16)
+    assert is_calibrated(loaded)
+    assert not is_calibrated(load_scenario(out, overrides=["demand.background.scale=0.5"]))
     with pytest.raises(OutputError, match=r"counted\.yaml cannot be written: File exists"):
         write_calibration(found, out, base="evening")
 
@@ -156,6 +158,7 @@ def test_on_a_network_without_targets_the_scenarios_own_flows_hold(
     assert trucks[0] > 0
     assert trucks[1] == pytest.approx(trucks[0], rel=0.1), "nobody counted them"
     assert found.coverage.held_by == "the flows of morning stay as they were"
+    assert "L052-" in found.coverage.open["roads"], "any road might be counted"
     cars = [{key: volume for key, volume in one.volumes.items() if key[1:] == (7, "car")} for one in (before, after)]
     assert sum(cars[1].values()) == pytest.approx(sum(cars[0].values()), rel=0.1), "nobody counted at 7"
 
@@ -179,11 +182,11 @@ def test_a_fit_that_misses_its_counts_says_so_everywhere(tmp_path: Path) -> None
     assert "not counted: roads" in plain.output
 
 
-@pytest.mark.parametrize("folder", [".", "below", "../beside"])
-def test_what_is_written_finds_what_it_extends(tmp_path: Path, folder: str) -> None:
+@pytest.mark.parametrize(("folder", "file"), [(".", "town.yaml"), ("below", "town.yml"), ("../beside", "town.v2.yaml")])
+def test_what_is_written_finds_what_it_extends(tmp_path: Path, folder: str, file: str) -> None:
     own = tmp_path / "own"
     (own / folder).mkdir(parents=True, exist_ok=True)
-    base, counts, out = own / "town.yaml", tmp_path / "counts.csv", own / folder / "counted.yaml"
+    base, counts, out = own / file, tmp_path / "counts.csv", own / folder / "counted.yaml"
     base.write_text((home() / "scenarios" / "smoke.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     scenario = load_scenario(base, overrides=["time.begin_s='07:00'", "time.end_s='09:00'"])
     counts.write_text(HEAD + "L078,+,8,car,300\n")
