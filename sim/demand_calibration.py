@@ -96,45 +96,30 @@ def calibrate(path: Path, scenario: Scenario, *, name: str, simulate: bool = Fal
         The table has wrong columns, an unknown section, a negative or a double count, or no hour of the scenario.
     """
     counts = read_counts(path)
-    network = load_overlaid(scenario.network, scenario.overlays)
-    places = Places.of(network, EdgeGraph.from_net(network.net_file))
-    if not network.gateways:
-        msg = f"network {network.name!r} has no gateways, so no background traffic can be fitted"
-        raise ScenarioError(msg)
     hours = sorted({count.hour for count in counts})
     if not set(hours) & set(whole_hours(scenario)):
         msg = f"{path.name}: its hours {hours[0]} to {hours[-1]} hold no whole hour of scenario {scenario.name}"
         raise ScenarioError(msg)
-    prior, model = _targets(scenario, places), scenario.demand.background
-    start = flows_by_hour(model) if model is not None and model.flows and not prior else None
-    share, known = _commuters(scenario, places)
-    fits = fit_counts(counts, places, known=known, share=share, where=path.name, prior=prior, start=start)
-    traffic = {"scale": 1.0, "both_ways": False, "flows": _flows(fits, path.name)}
+    network = load_overlaid(scenario.network, scenario.overlays)
+    if not network.gateways:
+        msg = f"network {network.name!r} has no gateways, so no background traffic can be fitted"
+        raise ScenarioError(msg)
+    places = Places.of(network, EdgeGraph.from_net(network.net_file))
+    prior = _targets(scenario, places)
+    flows = _flows(_fitted(counts, prior, scenario, places, where=path.name), path.name)
+    traffic = {"scale": 1.0, "both_ways": False, "flows": flows}
     title = f"{scenario.title}, fitted to {path.name}"
     fitted = _changed(scenario, name, title, traffic)
-    volumes = count_vehicles(fitted).volumes if simulate else summarise(fitted).volumes
-    compared = compare(counts, volumes, fitted)
+    compared = compare(counts, count_vehicles(fitted).volumes if simulate else summarise(fitted).volumes, fitted)
     fitness = Fitness.of(compared)
-    traffic["calibrated_to"] = {
-        "file": path.name,
-        "counts": fitness.counts,
-        "geh_below_5_share": round(fitness.share_good, 4),
-        "sum_error": round(fitness.sum_error, 4),
-        "fhwa_met": fitness.good,
-        "volumes": "simulated" if simulate else "planned",
-        "status": "likely",
-    }
+    traffic["calibrated_to"] = _record(fitness, path.name, simulated=simulate)
+    roads = {one.road for one in prior} or set(sections_of(places.graph))
     return Calibration(
         document={"title": title, "demand": {"background": traffic}},
         scenario=_changed(scenario, name, title, traffic),
         compared=compared,
         fitness=fitness,
-        coverage=Coverage.of(
-            counts,
-            {one.road for one in prior} or set(sections_of(places.graph)),
-            scenario,
-            held_by=_held_by(scenario, prior),
-        ),
+        coverage=Coverage.of(counts, roads, scenario, held_by=_held_by(scenario, prior)),
     )
 
 
@@ -172,6 +157,29 @@ def _extends(base: str, out: Path) -> str:
     if path.suffix != ".yaml":
         return str(path)
     return Path(os.path.relpath(path.with_suffix(""), out.resolve().parent)).as_posix()
+
+
+def _fitted(
+    counts: Sequence[Count], prior: Sequence[Count], scenario: Scenario, places: Places, *, where: str
+) -> dict[str, Fit]:
+    """Return the flows by class; without any prior they stay near the scenario's own."""
+    model = scenario.demand.background
+    start = flows_by_hour(model) if model is not None and model.flows and not prior else None
+    share, known = _commuters(scenario, places)
+    return fit_counts(counts, places, known=known, share=share, where=where, prior=prior, start=start)
+
+
+def _record(fitness: Fitness, file: str, *, simulated: bool) -> dict[str, Any]:
+    """Return what the document keeps of the fit."""
+    return {
+        "file": file,
+        "counts": fitness.counts,
+        "geh_below_5_share": round(fitness.share_good, 4),
+        "sum_error": round(fitness.sum_error, 4),
+        "fhwa_met": fitness.good,
+        "volumes": "simulated" if simulated else "planned",
+        "status": "likely",
+    }
 
 
 def _changed(scenario: Scenario, name: str, title: str, traffic: dict[str, Any]) -> Scenario:
