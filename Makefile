@@ -29,6 +29,10 @@ run: $(KERNELS) ## Set up and do the main job: three services on one morning, KP
 test: $(KERNELS) ## Set up and pass the tests
 	@$(VENV)/bin/python -m pytest -q
 
+.PHONY: chaos
+chaos: $(KERNELS) ## Kill runs, drivers and cluster nodes at bad moments, and look what is left
+	@$(VENV)/bin/python -m pytest -q -m chaos
+
 .PHONY: lint
 lint: $(READY) ## Check style, types and the direction of imports
 	@$(VENV)/bin/ruff check

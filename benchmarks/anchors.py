@@ -19,9 +19,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from sim.errors import SandboxError
-from sim.runner.local import run_many
-from sim.runner.order import Finished, Order
+from sim.runner.local import Local
+from sim.runner.order import Finished, Order, RunFailed
 from sim.scenario import Scenario, validate
 from sim.system import sumo_binary, sumo_env
 
@@ -96,10 +95,16 @@ def measure(services: Sequence[str], seeds: Sequence[int], *, workers: int) -> l
             Order(f"{load.name}-{service}-{seed}", scenario(load, service, seed), home / "runs" / str(number))
             for number, (load, service, seed) in enumerate(keys)
         ]
-        ended = run_many(orders, workers=workers)
+        ended: dict[str, Finished | RunFailed] = {}
+        Local(workers).carry_out(
+            orders,
+            report=lambda _id, _progress: None,
+            ended=lambda order, end: ended.__setitem__(order.run_id, end),
+        )
         found: dict[tuple[Load, str], list[Finished]] = {}
-        for (load, service, _), end in zip(keys, ended, strict=True):
-            if isinstance(end, SandboxError):
+        for (load, service, _), order in zip(keys, orders, strict=True):
+            end = ended[order.run_id]
+            if isinstance(end, RunFailed):
                 raise end
             found.setdefault((load, service), []).append(end)
     return [_row(load, service, runs) for (load, service), runs in found.items()]

@@ -19,6 +19,7 @@ from sim.demand_cli import demand_app
 from sim.documents import catalogue, load_scenario
 from sim.engine.sumo import EngineName
 from sim.errors import OutputError, SandboxError, SetupError
+from sim.experiment_cli import RUNS, compare, experiment, find
 from sim.fields import format_clock
 from sim.home import use_kernel_cache
 from sim.network_cli import network_app
@@ -35,6 +36,8 @@ scenario_app = typer.Typer(help="Scenario documents.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(network_app, name="network")
 app.add_typer(demand_app, name="demand")
+app.command()(experiment)
+app.command()(compare)
 
 ScenarioName = Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")]
 Seed = Annotated[int | None, typer.Option(help="Sets both seeds, for demand and for SUMO.", min=0)]
@@ -43,7 +46,6 @@ Overrides = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(help="The run's directory; must not exist yet. [default: runs/RUN_ID]")]
 Headless = Literal["libsumo", "traci"]
-RUNS = Path("runs")
 
 
 class Bar(ProgressLines):
@@ -150,25 +152,6 @@ def morning(
 
 
 @app.command()
-def compare(
-    run_a: Annotated[str, typer.Argument(help="A run directory, or the id of a run in runs/; the reference.")],
-    run_b: Annotated[str, typer.Argument(help="The other run.")],
-    every: Annotated[bool, typer.Option("--all", help="Every KPI, not the headline ones alone.")] = False,
-    force: Annotated[bool, typer.Option(help="Compare what should not be compared, with a warning.")] = False,
-) -> None:
-    """Print the KPIs of two runs side by side."""
-    from sim.compare import HEADLINE, compare_runs, render
-
-    comparison = compare_runs(_find_run(run_a), _find_run(run_b), force=force)
-    render(comparison, console=results, keys=None if every else HEADLINE)
-
-
-def _find_run(name: str) -> Path:
-    path = Path(name)
-    return path if path.is_dir() or path.parent != Path() else RUNS / name
-
-
-@app.command()
 def report(
     runs: Annotated[list[str], typer.Argument(help="Run directories or ids; the first is the reference.")],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
@@ -179,7 +162,7 @@ def report(
     if out.suffix != ".html":
         msg = f"--out {out}: the report is an .html file"
         raise OutputError(msg)
-    path = write_report([_find_run(name) for name in runs], out, title="Runs of the Bitgreen Mobility Sandbox")
+    path = write_report([find(name)[0] for name in runs], out, title="Runs of the Bitgreen Mobility Sandbox")
     results.print(f"report: {path}")
 
 

@@ -71,7 +71,7 @@ def load_scenario(name_or_path: str | Path, *, seed: int | None = None, override
         The document is not valid; the message lists file, path, what was found and what is allowed.
     """
     path = _find(name_or_path)
-    document = _read(path, ())
+    document = _extended(path, ())
     for text in overrides:
         _override(document, text)
     if seed is not None:
@@ -90,10 +90,14 @@ def _find(name_or_path: str | Path) -> Path:
     raise NotFoundError(msg)
 
 
-def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    if path in above:
-        msg = f"{path.name} extends itself through {' -> '.join(p.name for p in above)}"
-        raise ScenarioError(msg)
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a YAML document that holds a mapping; its `name` defaults to the file's.
+
+    Raises
+    ------
+    ScenarioError
+        It cannot be read, or holds something else.
+    """
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -103,11 +107,19 @@ def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
         msg = f"{path.name} must hold a mapping, found {type(document).__name__}"
         raise ScenarioError(msg)
     document.setdefault("name", path.stem)
+    return document
+
+
+def _extended(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    if path in above:
+        msg = f"{path.name} extends itself through {' -> '.join(p.name for p in above)}"
+        raise ScenarioError(msg)
+    document = read_document(path)
     parent = document.pop("extends", None)
     if parent is None:
         return document
     parent_path = path.parent / f"{parent}.yaml"
-    base = _read(parent_path if parent_path.is_file() else _find(str(parent)), (*above, path))
+    base = _extended(parent_path if parent_path.is_file() else _find(str(parent)), (*above, path))
     return _merge(base, document)
 
 

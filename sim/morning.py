@@ -14,8 +14,8 @@ from sim.compare import compare_runs, render
 from sim.documents import load_scenario
 from sim.errors import OutputError, SandboxError, ScenarioError
 from sim.report.page import write_report
-from sim.runner.local import RunFailed, run_many
-from sim.runner.order import Order
+from sim.runner.local import Local
+from sim.runner.order import Finished, Order, RunFailed
 
 SERVICES = ("morning-timetable", "morning-sumo", "morning-shuttle")
 WITHOUT = "morning-none"
@@ -53,8 +53,13 @@ def morning(
     names = ("morning-sumo", "morning-shuttle", "morning-timetable", WITHOUT)
     orders = [Order(name, load_scenario(name, seed=seed, overrides=overrides), folder / name) for name in names]
     console.print(f"{len(orders)} runs of one morning, {workers} at a time, into {folder}", soft_wrap=True)
-    ended = run_many(orders, workers=workers, report=report)
-    failed = [f"{order.run_id}: {end}" for order, end in zip(orders, ended, strict=True) if isinstance(end, RunFailed)]
+    failed: list[str] = []
+
+    def ended(order: Order, end: Finished | RunFailed) -> None:
+        if isinstance(end, RunFailed):
+            failed.append(f"{order.run_id}: {end}")
+
+    Local(workers).carry_out(orders, report=report, ended=ended)
     if failed:
         msg = f"{len(failed)} of {len(orders)} runs failed:\n" + "\n".join(failed)
         raise SandboxError(msg)

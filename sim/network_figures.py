@@ -68,7 +68,7 @@ minutes are known; the peak is not."""
 def page(network: Network, checks: Sequence[Check], morning: str) -> str:
     """Return the whole page; `morning` is its last part as it stands or anew."""
     head = HEAD.format(name=network.name, attribution=network.attribution, gate=GATE_CAPTION)
-    return f"{head}\n{figures(network)}\n\n{check_table(checks)}\n\n{morning.strip()}\n"
+    return f"{head}\n{figures(network)}\n\n{_check_table(checks)}\n\n{morning.strip()}\n"
 
 
 def figures(network: Network) -> str:
@@ -85,13 +85,13 @@ def figures(network: Network) -> str:
     return "\n\n".join(parts)
 
 
-def check_table(checks: Iterable[Check]) -> str:
+def _check_table(checks: Iterable[Check]) -> str:
     """Return every check with its answer."""
     rows = [(check.name, check.outcome, check.figure) for check in checks]
     return "## Checks\n\n" + _table(("check", "outcome", "figure"), rows)
 
 
-def morning_part(traffic: Traffic) -> str:
+def _morning_part(traffic: Traffic) -> str:
     """Return the part of the page on the standard morning."""
     halt = traffic.halt
     measured = f"Scenario `{traffic.scenario}` in SUMO alone, network `{traffic.network_sha256[:12]}`"
@@ -221,7 +221,7 @@ def main() -> int:
     arguments = parser.parse_args()
     path = home() / PAGE
     _, mark, old = path.read_text(encoding="utf-8").partition(MORNING) if path.exists() else ("", "", "")
-    morning = morning_part(measure_traffic()) if arguments.traffic or not mark else f"{MORNING}{old}"
+    morning = _morning_part(measure_traffic()) if arguments.traffic or not mark else f"{MORNING}{old}"
     text = page(load_network(NAME), check_network(NAME).checks, morning)
     path.write_text(text, encoding="utf-8")
     return 0

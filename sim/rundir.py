@@ -150,6 +150,24 @@ class RunDir:
         self._lock.close()
 
 
+def write_document(path: Path, document: object) -> None:
+    """Write a JSON document in one step.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(_json(document), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        msg = f"{path} cannot be written: {error.strerror or error}"
+        raise OutputError(msg) from error
+
+
 def clear_remains(final: Path) -> None:
     """Remove what a killed process has left of a run that was to stand at `final`."""
     shutil.rmtree(_work(final), ignore_errors=True)

@@ -173,24 +173,28 @@ def validate(document: Mapping[str, Any], *, place: str) -> Scenario:
     try:
         return Scenario.model_validate(document)
     except ValidationError as error:
-        lines = [_describe(entry) for entry in error.errors(include_url=False)]
-        msg = f"{place} is not a valid scenario:\n" + "\n".join(f"  {line}" for line in lines)
+        msg = f"{place} is not a valid scenario:\n" + "\n".join(f"  {line}" for line in described(error, Scenario))
         raise ScenarioError(msg) from None
 
 
-def _describe(entry: ErrorDetails) -> str:
+def described(error: ValidationError, model: type[Model]) -> list[str]:
+    """Return the faults of a document one by one: its path, what was found, what is allowed."""
+    return [_describe(entry, model) for entry in error.errors(include_url=False)]
+
+
+def _describe(entry: ErrorDetails, model: type[Model]) -> str:
     place = ".".join(str(part) for part in entry["loc"]) or "(document)"
     if entry["type"] == "extra_forbidden":
-        return f"{place}: unknown field; allowed are {', '.join(_fields_at(entry['loc'][:-1]))}"
+        return f"{place}: unknown field; allowed are {', '.join(_fields_at(entry['loc'][:-1], model))}"
     if entry["type"] == "missing":
         return f"{place}: missing"
     found = "" if isinstance(entry["input"], (dict, list)) else f", found {entry['input']!r}"
     return f"{place}: {entry['msg']}{found}"
 
 
-def _fields_at(loc: tuple[int | str, ...]) -> list[str]:
+def _fields_at(loc: tuple[int | str, ...], model: type[Model]) -> list[str]:
     """Return the field names of the model at a place of the document."""
-    schema = Scenario.model_json_schema()
+    schema = model.model_json_schema()
     node: dict[str, Any] = schema
     for part in loc:
         node = _resolve(schema, node)

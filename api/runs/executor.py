@@ -17,8 +17,8 @@ from api.runs.store import Store
 from sim.errors import OutputError, SandboxError
 from sim.kpi.record import KpiRecord
 from sim.rundir import KPIS, MANIFEST, clear_remains, read_kpis, read_manifest
-from sim.runner.local import CRASHED, RunFailed, RunProcess
-from sim.runner.order import Finished, Order
+from sim.runner.local import RunProcess
+from sim.runner.order import CRASHED, Finished, Order, RunFailed
 from sim.scenario import validate
 
 log = logging.getLogger(__name__)

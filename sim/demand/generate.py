@@ -56,7 +56,7 @@ def generate(scenario: Scenario, network: Network, graph: EdgeGraph) -> Populati
     if demand.rail is not None:
         parts.riders += rail_riders(scenario, demand.rail, places, streams["rail"])
     if demand.background is not None:
-        known = known_volumes(scenario, people, places)
+        known = _known_volumes(scenario, people, places)
         parts.others += background(scenario, demand.background, places, streams["background"], known=known)
     if demand.uniform is not None:
         parts.riders += uniform_riders(scenario, demand.uniform, places, streams["uniform"])
@@ -84,7 +84,7 @@ def _staff(scenario: Scenario, places: Places, people: People | None, parts: _Pa
     parts.others += coach_trips(scenario, runs, seats, people, places)
 
 
-def known_volumes(scenario: Scenario, people: People | None, places: Places) -> Volumes:
+def _known_volumes(scenario: Scenario, people: People | None, places: Places) -> Volumes:
     """Return the commuters' cars among the counted vehicles; needed only where flows are fitted to counts."""
     model, traffic = scenario.demand.commuters, scenario.demand.background
     if model is None or people is None or traffic is None or traffic.flows:

@@ -98,10 +98,10 @@ def read_shifts(network: Network) -> list[Shift]:
     def shift(row: Row) -> Shift:
         return Shift(
             sites=list(_sites(row, "site", network, "*")),
-            start_s=clock(row["start"]),
-            end_s=clock(row["end"]),
+            start_s=_clock(row["start"]),
+            end_s=_clock(row["end"]),
             share=_number(row, "share", most=1),
-            status=status(row["status"]),
+            status=_status(row["status"]),
             source=row["source"],
         )
 
@@ -120,16 +120,16 @@ def read_coaches(network: Network) -> list[CoachRun]:
     )
 
     def run(row: Row) -> CoachRun:
-        status(row["status"])
+        _status(row["status"])
         return CoachRun(
             id=row["id"],
             coach=row["coach"],
-            direction=one_of(row["direction"], ("in", "out", "empty")),
+            direction=_one_of(row["direction"], ("in", "out", "empty")),
             site=_one_site(row, "site", network),
             serves=_sites(row, "serves", network),
             zone=row["zone"],
             gateway=_one_site(row, "gateway", network, *network.gateways),
-            at_s=clock(row["at"]),
+            at_s=_clock(row["at"]),
             seats=_whole(row, "seats", most=MOST_SEATS),
         )
 
@@ -140,8 +140,8 @@ def read_trains(network: str) -> list[int]:
     """Return when the trains of `demand_trains.csv` arrive, in seconds after midnight."""
 
     def arrival_s(row: Row) -> int:
-        status(row["status"])
-        return clock(row["arrival"])
+        _status(row["status"])
+        return _clock(row["arrival"])
 
     return _read(require_table(network, "trains"), ("id", "arrival", "status", "source"), arrival_s)
 
@@ -158,9 +158,9 @@ def read_counts(path: Path) -> list[Count]:
     def count(row: Row) -> Count:
         return Count(
             section=row["section"],
-            direction=one_of(row["direction"], ("+", "-")),
+            direction=_one_of(row["direction"], ("+", "-")),
             hour=_whole(row, "hour", most=23),
-            vehicle_class=one_of(row["class"], COUNT_CLASSES),
+            vehicle_class=_one_of(row["class"], COUNT_CLASSES),
             vehicles=_number(row, "vehicles", most=MOST_VEHICLES_PER_H),
             source=row.get("source", ""),
             row=int(row[ROW]),
@@ -248,7 +248,7 @@ def _one_site(row: Row, column: str, network: Network, *others: str) -> str:
     return name
 
 
-def clock(text: str) -> int:
+def _clock(text: str) -> int:
     """Return "HH:MM" as seconds after midnight."""
     seconds = parse_clock(text)
     if isinstance(seconds, int):
@@ -257,7 +257,7 @@ def clock(text: str) -> int:
     raise ValueError(msg)
 
 
-def one_of(text: str, allowed: Collection[str]) -> str:
+def _one_of(text: str, allowed: Collection[str]) -> str:
     """Return the text if it is allowed."""
     if text not in allowed:
         msg = f"{text!r} is not one of {', '.join(allowed)}"
@@ -265,7 +265,7 @@ def one_of(text: str, allowed: Collection[str]) -> str:
     return text
 
 
-def status(text: str) -> Status:
+def _status(text: str) -> Status:
     """Return the text as a status of a figure."""
-    found: Status = one_of(text, get_args(Status))  # type: ignore[assignment]
+    found: Status = _one_of(text, get_args(Status))  # type: ignore[assignment]
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from sim.demand_document import Commuters
 
 Volumes = dict[tuple[str, int], float]
 VolumeKey = tuple[str, int, str]
+Leg = tuple[int, int, float]
+"""The edges, by position, where a vehicle starts and ends, and when it starts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,16 +34,16 @@ class Drive:
     starts_s: Floats
 
 
-def volumes_of(drives: Iterable[Drive], places: Places, *, vclass: str = "passenger") -> Volumes:
+def _volumes_of(legs: Iterable[Leg], places: Places, *, vclass: str) -> Volumes:
     """Return the vehicles by section and hour."""
     graph = places.graph
     roads = {edge: road for road, edge in sections_of(graph).items()}
-    wanted = list(drives)
-    if not wanted:
+    drives = _drives(legs)
+    if not drives:
         return {}
-    ways = Ways(graph, [drive.origin for drive in wanted], vclass=vclass)
+    ways = Ways(graph, [drive.origin for drive in drives], vclass=vclass)
     found: Counter[tuple[str, int]] = Counter()
-    for drive in wanted:
+    for drive in drives:
         if not np.isfinite(ways.seconds(drive.origin, drive.target)):
             continue
         path = ways.path(drive.origin, drive.target)
@@ -53,30 +56,32 @@ def volumes_of(drives: Iterable[Drive], places: Places, *, vclass: str = "passen
     return {key: float(vehicles) for key, vehicles in found.items()}
 
 
+def _drives(legs: Iterable[Leg]) -> list[Drive]:
+    starts_s: dict[tuple[int, int], list[float]] = {}
+    for origin, target, start_s in legs:
+        starts_s.setdefault((origin, target), []).append(start_s)
+    return [Drive(*ends, np.array(times_s)) for ends, times_s in sorted(starts_s.items())]
+
+
 def commuter_volumes(model: Commuters, people: People, places: Places) -> Volumes:
     """Return the volumes if every commuter drove alone, whatever each really does.
 
     So the background that remains of the counts does not change with the share of riders.
     """
-    drives: dict[tuple[int, int], list[float]] = {}
-    starts_s = people.start_s(model.car_budget).tolist()
-    rows = zip(people.origins.edge.tolist(), people.destinations.edge.tolist(), starts_s, people.leave_s, strict=True)
-    for home, work, start_s, leave_s in rows:
-        drives.setdefault((home, work), []).append(start_s)
-        if np.isfinite(leave_s):
-            drives.setdefault((work, home), []).append(float(leave_s))
-    return volumes_of((Drive(*ends, np.array(times_s)) for ends, times_s in sorted(drives.items())), places)
+    homes, works = people.origins.edge.tolist(), people.destinations.edge.tolist()
+    there = zip(homes, works, people.start_s(model.car_budget).tolist(), strict=True)
+    back = zip(works, homes, people.leave_s.tolist(), strict=True)
+    legs = chain(there, (leg for leg in back if np.isfinite(leg[2])))
+    return _volumes_of(legs, places, vclass="passenger")
 
 
 def population_volumes(population: Population, places: Places) -> dict[VolumeKey, float]:
     """Return the planned vehicles by section, hour and class (car, or truck for trucks and coaches)."""
     found: dict[VolumeKey, float] = {}
+    position = places.graph.position
     for vehicle_class, vclass in COUNT_CLASSES.items():
-        drives: dict[tuple[int, int], list[float]] = {}
-        for start, end, depart_s in _legs(population, vehicle_class):
-            drives.setdefault((places.graph.position(start), places.graph.position(end)), []).append(depart_s)
-        wanted = (Drive(*ends, np.array(times_s)) for ends, times_s in sorted(drives.items()))
-        for (road, hour), vehicles in volumes_of(wanted, places, vclass=vclass).items():
+        legs = ((position(start), position(end), at_s) for start, end, at_s in _legs(population, vehicle_class))
+        for (road, hour), vehicles in _volumes_of(legs, places, vclass=vclass).items():
             found[road, hour, vehicle_class] = vehicles
     return found
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
 
 from sim.controllers.base import Controller, Inputs, Preparation, find_controller
-from sim.demand.generate import generate
+from sim.demand.kept import kept_population
 from sim.demand.population import Population
 from sim.engine.kerbs import at_kerbs
 from sim.errors import ControllerError, NotFoundError, SandboxError, ScenarioError
@@ -37,6 +39,30 @@ class Resolved:
     service: Preparation
 
 
+def check_names(scenario: Scenario) -> Network:
+    """Check what can be checked without drawing anybody: network, depot, controller and its parameters.
+
+    Raises
+    ------
+    ScenarioError, NotFoundError
+        One of them does not exist.
+    """
+    network = load_overlaid(scenario.network, scenario.overlays)
+    _check_depot(scenario, network)
+    _controller(scenario.controllers.shuttle)
+    return network
+
+
+def graph_of(network: Network) -> EdgeGraph:
+    """Return the graph of a network; a process that starts many runs reads each network once."""
+    return _graph(network.net_file, network.sha256)
+
+
+@lru_cache(maxsize=8)
+def _graph(net_file: Path, _sha256: str) -> EdgeGraph:
+    return EdgeGraph.from_net(net_file)
+
+
 def resolve(scenario: Scenario) -> Resolved:
     """Check what a scenario names and prepare its controller.
 
@@ -48,8 +74,8 @@ def resolve(scenario: Scenario) -> Resolved:
     network = load_overlaid(scenario.network, scenario.overlays)
     _check_depot(scenario, network)
     controller = _controller(scenario.controllers.shuttle)
-    graph = EdgeGraph.from_net(network.net_file)
-    population = at_kerbs(generate(scenario, network, graph), graph)
+    graph = graph_of(network)
+    population = at_kerbs(kept_population(scenario, network, graph), graph)
     service = Preparation()
     if controller is not None:
         rng = np.random.default_rng([scenario.seeds.demand, CONTROLLER_STREAM])

@@ -30,6 +30,7 @@ from sim.network.edges import (
     lane_line,
     layer_of,
     status_of,
+    takes_cars,
 )
 from sim.network.geo import read_net
 from sim.network.labels import Label, Labels, font
@@ -88,7 +89,7 @@ RAMPS_WITHIN_M = 1200.0
 """Bridges and ramps this near to a junction belong to its interchange."""
 
 
-def views(network: Network, net: sumolib.net.Net) -> list[View]:
+def _views(network: Network, net: sumolib.net.Net) -> list[View]:
     """Return the close-ups that a network has something to show for."""
     found = []
     for name, key, title in INTERCHANGES:
@@ -133,7 +134,7 @@ def draw_close_ups(network: Network, folder: Path) -> list[Path]:
         A file cannot be written.
     """
     net = read_net(network)
-    chosen = views(network, net)
+    chosen = _views(network, net)
     if not chosen:
         msg = (
             f"network {network.name!r} has none of the places that close-ups are drawn of: the interchanges, the plant "
@@ -208,7 +209,7 @@ def _strip(lane: Lane, extra_m: float) -> np.ndarray[tuple[int, int], np.dtype[n
 
 
 def _lane_colour(lane: Lane) -> str:
-    if not (lane.allows("passenger") or lane.allows("bus")):
+    if not takes_cars(lane):
         return WALK_COLOUR if lane.allows("pedestrian") else CYCLE_COLOUR
     return LANE_COLOURS.get(status_of(lane.getEdge()), LANE_COLOURS[UNKNOWN])
 
@@ -219,7 +220,7 @@ def _draw_markings(axes: Axes, lanes: Sequence[Lane], order: float) -> None:
     for lane in lanes:
         links = lane.getOutgoing()
         shape = [point[:2] for point in lane.getShape()]
-        if not links or not (lane.allows("passenger") or lane.allows("bus")):
+        if not links or not takes_cars(lane):
             continue
         (x0, y0), (x1, y1) = shape[-2], shape[-1]
         heading = math.atan2(y1 - y0, x1 - x0)

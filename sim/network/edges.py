@@ -60,6 +60,11 @@ def walked_lane(edge: Edge) -> Lane:
     return next(lane for lane in edge.getLanes() if lane.allows("pedestrian"))
 
 
+def takes_cars(part: Edge | Lane) -> bool:
+    """Whether cars or buses may use an edge or a lane."""
+    return bool(part.allows("passenger") or part.allows("bus"))
+
+
 def traffic_lanes(edge: Edge) -> int:
-    """Return how many lanes vehicles have: a sidewalk is none."""
-    return sum(lane.getPermissions() != {"pedestrian"} for lane in edge.getLanes())
+    """Return how many lanes cars and buses have: sidewalks and cycle lanes are none."""
+    return sum(takes_cars(lane) for lane in edge.getLanes())

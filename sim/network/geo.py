@@ -18,7 +18,7 @@ from shapely import LineString, Point, Polygon
 
 from sim.errors import OutputError
 from sim.network.catalog import Network
-from sim.network.edges import UNKNOWN, Edge, Lane, edges_by_id, layer_of, road_of, status_of
+from sim.network.edges import UNKNOWN, Edge, edges_by_id, layer_of, road_of, status_of, takes_cars, traffic_lanes
 
 LICENCE_URL = "https://opendatacommons.org/licenses/odbl/1-0/"
 
@@ -48,21 +48,17 @@ def _road(net: sumolib.net.Net, road: str, edges: list[Edge]) -> dict[str, Any]:
         "survey_id": edge.getParam("survey_id") or "",
         "name": edge.getName() or "",
         "status": status_of(edge),
-        "lanes": max(sum(_takes_cars(lane) for lane in one.getLanes()) for one in edges) or 1,
+        "lanes": max(map(traffic_lanes, edges)) or 1,
         "oneway": len(edges) == 1,
         "speed_kmh": round(edge.getSpeed() * 3.6),
         "layer": layer_of(edge),
-        "motor_road": _takes_cars(edge) and not (edge.allows("pedestrian") or edge.allows("bicycle")),
+        "motor_road": takes_cars(edge) and not (edge.allows("pedestrian") or edge.allows("bicycle")),
         "length_m": round(sumolib.geomhelper.polyLength(shape), 1),
         "geometry": LineString([_world(net, point) for point in shape]),
     }
 
 
-def _takes_cars(part: Edge | Lane) -> bool:
-    return bool(part.allows("passenger") or part.allows("bus"))
-
-
-def geographic_layers(network: Network) -> dict[str, pd.DataFrame]:
+def _geographic_layers(network: Network) -> dict[str, pd.DataFrame]:
     """Return the layers of the GeoPackage by name; a layer with nothing in it is left out."""
     net = read_net(network)
     layers = {
@@ -97,7 +93,7 @@ def write_geopackage(network: Network, path: Path) -> None:
     OutputError
         The file cannot be written.
     """
-    layers = geographic_layers(network)
+    layers = _geographic_layers(network)
     part = path.with_name(f".{path.name}.{os.getpid()}.gpkg")
     # the date of every layer is a field of the format: fixed, so that equal networks give equal files
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "1970-01-01T00:00:00Z"})

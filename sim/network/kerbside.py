@@ -38,25 +38,12 @@ SHUTTLE = Bays(3.5, 7.5, 7.5)
 TRUCK = Bays(4.0, 18.0, 18.0)
 
 
-class Stretch(NamedTuple):
-    """A piece of kerb; `x` and `y` are its middle."""
-
-    edge: str
-    lane: str
-    start_m: float
-    end_m: float
-    x: float
-    y: float
-
-
 def car_parks(tables: Tables, net: sumolib.net.Net) -> dict[str, CarPark]:
     """Return the car parks: bays beside the road, up to `ROWS` deep."""
     found = {}
     for key, row in sorted(tables.car_parks.items()):
-        place = _stretch(row, net, CAR.width_m * max(math.ceil(row.places / ROWS), 8), "car_parks.csv")
-        found[key] = CarPark.model_validate(
-            {"name": row.name, "site": row.site, "capacity": row.places, "status": row.status, **place._asdict()}
-        )
+        beside = _beside(row, net, CAR.width_m * max(math.ceil(row.places / ROWS), 8), "car_parks.csv")
+        found[key] = CarPark.model_validate({**beside, "site": row.site, "capacity": row.places})
     return found
 
 
@@ -64,9 +51,8 @@ def docks(tables: Tables, net: sumolib.net.Net) -> dict[str, DockPlace]:
     """Return dock bays and truck staging: one row of bays."""
     found = {}
     for key, row in sorted(tables.docks.items()):
-        place = _stretch(row, net, TRUCK.width_m * row.places, "docks.csv")
-        common = {"name": row.name, "kind": row.kind, "site": row.site, "bays": row.places, "status": row.status}
-        found[key] = DockPlace.model_validate({**common, **place._asdict()})
+        beside = _beside(row, net, TRUCK.width_m * row.places, "docks.csv")
+        found[key] = DockPlace.model_validate({**beside, "kind": row.kind, "site": row.site, "bays": row.places})
     return found
 
 
@@ -74,10 +60,8 @@ def chargers(tables: Tables, net: sumolib.net.Net) -> dict[str, Charger]:
     """Return the charging stations."""
     found = {}
     for key, row in sorted(tables.chargers.items()):
-        place = _stretch(row, net, CHARGER_M, "chargers.csv")
-        found[key] = Charger.model_validate(
-            {"name": row.name, "power_kw": row.power_kw, "status": row.status, **place._asdict()}
-        )
+        beside = _beside(row, net, CHARGER_M, "chargers.csv")
+        found[key] = Charger.model_validate({**beside, "power_kw": row.power_kw})
     return found
 
 
@@ -110,13 +94,15 @@ def kerbside_elements(places: Places, net: sumolib.net.Net) -> Iterator[ET.Eleme
         yield ET.Element("chargingStation", cells)
 
 
-def _stretch(row: Roadside, net: sumolib.net.Net, length_m: float, file: str) -> Stretch:
+def _beside(row: Roadside, net: sumolib.net.Net, length_m: float, file: str) -> dict[str, object]:
+    """Return what all places beside a lane say of themselves; `x` and `y` are the middle of their stretch."""
     lane = kerb_lane(net.getEdge(row.edge))
     middle_m = lane.getLength() / 2 if row.at_m is None else row.at_m
     start = _start_m(lane, middle_m, length_m, f"{file}: {row.id}")
     x, y = sumolib.geomhelper.positionAtShapeOffset(lane.getShape(), start + length_m / 2)
-    ends = round(start, 2), round(start + length_m, 2)
-    return Stretch(row.edge, lane.getID(), *ends, round(x, 2), round(y, 2))
+    ends = {"start_m": round(start, 2), "end_m": round(start + length_m, 2)}
+    common = {"name": row.name, "status": row.status, "edge": row.edge, "lane": lane.getID()}
+    return {**common, **ends, "x": round(x, 2), "y": round(y, 2)}
 
 
 def _start_m(lane: Lane, middle_m: float, length_m: float, where: str) -> float:

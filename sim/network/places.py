@@ -23,7 +23,7 @@ CROSSING_M = 15.0
 
 
 def collect_places(tables: Tables, net: sumolib.net.Net, placement: Placement) -> Places:
-    """Return everything `places.json` holds, from base tables and the stops placed on the net."""
+    """Return everything `places.json` holds, from the tables and the stops placed on the net."""
     off = {stop.place for stop in placement.off_network}
     return Places(
         sites={key: _site(site, tables, net) for key, site in sorted(tables.sites.items())},

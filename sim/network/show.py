@@ -56,7 +56,7 @@ SITE_COLOUR, HOME_COLOUR, STATION_COLOUR, DEPOT_COLOUR = "#7b2d8b", "#8a5a00", "
 STOP_COLOUR, PARK_COLOUR, DOCK_COLOUR, CHARGER_COLOUR = "#009e73", "#1f6fd1", "#8c4a1f", "#f0e442"
 MOTOR_CORE, GATEWAY_COLOUR = "#ffffff", "#555555"
 HOME_KINDS, STATION_KINDS = frozenset({"housing", "town", "new_town", "residential"}), frozenset({"station"})
-COMPLEX_LONLAT = (126.6552, 35.1605, 126.6838, 35.1925)
+CLOSE_UP_LONLAT = (126.6552, 35.1605, 126.6838, 35.1925)
 """West, south, east, north of the complex with its access from NR22."""
 SITES_OF_COMPLEX = 3
 """A network with fewer sites there shows another place."""
@@ -176,7 +176,7 @@ def complex_box(network: Network, net: sumolib.net.Net) -> Bbox | None:
     """Return the complex in the net's frame; None for a network that lies elsewhere."""
     if not net.hasGeoProj():
         return None
-    west, south, east, north = COMPLEX_LONLAT
+    west, south, east, north = CLOSE_UP_LONLAT
     box = Bbox([net.convertLonLat2XY(west, south), net.convertLonLat2XY(east, north)])
     inside = sum(bool(box.contains(site.x, site.y)) for site in network.sites.values())
     return box if inside >= SITES_OF_COMPLEX else None

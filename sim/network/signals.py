@@ -21,9 +21,9 @@ CONNECTION = re.compile(r"<connection [^>]*?tl=[^>]*?/>")
 def retime(net_xml: str, tables: Tables) -> str:
     """Return a net with its signal plans reworked.
 
-    Left turns with a lane of their own go in their own phase alone, as is the rule in Korea; people
-    cross beside the vehicles that do not cross them. The junctions of the
-    table of signal plans run a fixed cycle; the others stay as netconvert made them, actuated.
+    Left turns with a lane of their own go in their own phase alone, as is the rule in Korea; people cross beside the
+    vehicles that do not cross them. The junctions of the table of signal plans run a fixed cycle; the others stay
+    actuated, as netconvert makes them.
 
     Raises
     ------
@@ -115,8 +115,7 @@ def _fix_cycle(logic: ET.Element, links: Sequence[ET.Element], plan: SignalPlan,
             msg = f"{where}: found greens_s {green_s}, allowed: {WALK_S + clear_s} s or more, for people cross"
             raise NetworkError(msg)
         first.attrib["duration"] = str(green_s - clear_s)
-    phases = logic.findall("phase")
-    for phase in phases:
+    for phase in logic.findall("phase"):
         phase.attrib.pop("minDur", None)
         phase.attrib.pop("maxDur", None)
     before_s = sum(_lasts_s(stage) for stage in found[:main])

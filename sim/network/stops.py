@@ -77,7 +77,7 @@ class _Option:
 
 
 def place_stops(tables: Tables, net: sumolib.net.Net, graph: EdgeGraph) -> Placement:
-    """Put every stop of the base tables on the net and drive every line.
+    """Put every stop of the tables on the net and drive every line.
 
     A surveyed stop goes to the nearest road that pedestrians may use; which of several near roads, and which
     kerb a line uses, follows from the line's shortest way past all its calls. Calls without a position stand

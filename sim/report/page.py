@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from sim.compare import ONE_SEED
-from sim.errors import OutputError, SandboxError
+from sim.errors import SandboxError
 from sim.fields import format_clock
 from sim.network.overlaid import load_overlaid
-from sim.report import figures, maps, provenance
-from sim.report.fonts import PAGE_FAMILY, figure_style, page_css
+from sim.report import figures, html, maps, provenance
+from sim.report.fonts import figure_style
 from sim.report.ground import Ground
 from sim.report.runs import ServiceRun, load_runs, one_seed_each
 from sim.report.summary import remarks
@@ -84,14 +80,7 @@ def write_report(
     NotFoundError, OutputError
         A run was not published or is damaged; the file cannot be written.
     """
-    html = render_report(runs, reference=reference, title=title)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(html, encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write the report {out}: {error.strerror}"
-        raise OutputError(msg) from error
-    return out
+    return html.write(render_report(runs, reference=reference, title=title), out)
 
 
 def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) -> str:
@@ -118,19 +107,8 @@ def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) 
         "facts": provenance.facts(runs),
         "attributions": provenance.attributions(runs),
         "figures": provenance.figures(runs[0].manifest["scenario"]),
-        "family": PAGE_FAMILY,
     }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template(_TEMPLATE)
-    # the text decides which glyphs are embedded, so it is written once without them
-    text = re.sub(r"data:[^\"]+", "", template.render(content, font_css=""))
-    return template.render(content, font_css=Markup(page_css(text)))  # noqa: S704 (base64 and numbers alone)
+    return html.render(_TEMPLATE, content)
 
 
 def _ground(runs: Sequence[ServiceRun]) -> tuple[Ground | None, str]:
@@ -162,5 +140,4 @@ def _plots(runs: Sequence[ServiceRun]) -> Iterator[Picture]:
 
 
 def _picture(title: str, figure: Figure, caption: str) -> Picture:
-    data = base64.b64encode(figures.svg(figure)).decode("ascii")
-    return Picture(title, f"data:image/svg+xml;base64,{data}", caption)
+    return Picture(title, html.embedded(figure), caption)

@@ -19,9 +19,8 @@ UNKNOWN = "unknown"
 class EdgeLine:
     """One edge and how well its course is known; both directions of a two-way road have one `road`.
 
-    `shape` is the line to draw, between junctions; `kerb` is the kerb lane, along which positions count; sidewalks are
-    no `lanes`.
-    Shapes (points, 2), metres.
+    `shape` is the line to draw, between junctions; `kerb` is the kerb lane, along which positions count; both have
+    shape (points, 2), metres. Sidewalks are no `lanes`.
     """
 
     road: str

@@ -11,8 +11,7 @@ from typing import IO, Any, cast
 
 from api.server import run_server
 from api.settings import load_settings
-from sim.runner.local import RunFailed
-from sim.runner.order import Finished, Order
+from sim.runner.order import Finished, Order, RunFailed
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_S = 10.0

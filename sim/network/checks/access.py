@@ -148,7 +148,7 @@ def _lines_driveable(subject: Subject) -> Check:
     return judged(name, f"{len(lines) - len(broken)} of {len(lines)}", ok=not broken, detail=broken)
 
 
-def motor_roads(subject: Subject) -> list[Edge]:
+def _motor_edges(subject: Subject) -> list[Edge]:
     """Return the edges of motor roads: those the tables close to slow classes, or motorways of OpenStreetMap."""
     edges = subject.net.getEdges(withInternal=False)
     if subject.tables is None:
@@ -159,7 +159,7 @@ def motor_roads(subject: Subject) -> list[Edge]:
 
 def _motor_roads(subject: Subject) -> Check:
     name = "motor roads closed to slow classes"
-    edges = motor_roads(subject)
+    edges = _motor_edges(subject)
     if not edges:
         return skipped(name, "no motor road in this network")
     faults = [f"{edge.getID()}: {vclass}" for edge in edges for vclass in SLOW_CLASSES if edge.allows(vclass)]

@@ -179,7 +179,7 @@ def _closed_ground(subject: Subject, edges: Sequence[Edge]) -> Check:
 
 
 def _status_shares(subject: Subject, edges: Sequence[Edge]) -> Check:
-    lengths = status_lengths(edges)
+    lengths = _status_lengths(edges)
     whole = sum(lengths.values())
     shares = [f"{status} {length / whole:.0%}" for status, length in lengths.items()]
     figure = f"{', '.join(shares)} of {whole / 1000:.1f} km"
@@ -188,7 +188,7 @@ def _status_shares(subject: Subject, edges: Sequence[Edge]) -> Check:
     return judged(name, figure, ok=("planned" in lengths) == bool(overlays))
 
 
-def status_lengths(edges: Sequence[Edge]) -> dict[str, float]:
+def _status_lengths(edges: Sequence[Edge]) -> dict[str, float]:
     """Return the metres of road of each status, surest first; a two-way road counts once."""
     roads: dict[str, tuple[str, float]] = {}
     for edge in edges:

@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from sim.documents import load_scenario
-from sim.rundir import TRAJECTORIES
-from sim.runner.local import RunFailed, run_many
-from sim.runner.order import Finished, Order
+from sim.rundir import TRAJECTORIES, read_manifest
+from sim.runner.local import Local
+from sim.runner.order import Order, RunFailed
+from tests.sumo.runner.told import Told
 
 
 def _orders(folder: Path) -> list[Order]:
-    names = {"a": ("smoke", 1), "b": ("smoke", 2), "bad": ("smoke", 3)}
-    orders = [Order(name, load_scenario(of, seed=seed), folder / name) for name, (of, seed) in names.items()]
+    seeds = {"a": 1, "b": 2, "bad": 3}
     (folder / "bad").mkdir(parents=True)
-    return orders
+    return [Order(name, load_scenario("smoke", seed=seed), folder / name) for name, seed in seeds.items()]
+
+
+def _long(run_id: str, folder: Path) -> Order:
+    return Order(run_id, load_scenario("morning-sumo", overrides=["demand.background.scale=0.1"]), folder / run_id)
 
 
 def test_results_do_not_depend_on_the_workers(tmp_path: Path) -> None:
-    one = run_many(_orders(tmp_path / "one"), workers=1)
-    two = run_many(_orders(tmp_path / "two"), workers=2)
-    prints = [[end.fingerprint for end in ended if isinstance(end, Finished)] for ended in (one, two)]
-    assert prints[0] == prints[1]
-    assert len(set(prints[0])) == 2
-    for ended in (one, two):
-        failure = ended[2]
+    prints = []
+    for workers in (1, 2):
+        told = Told()
+        Local(workers).carry_out(_orders(tmp_path / str(workers)), report=told.report, ended=told.ended)
+        assert set(told.ends) == {"a", "b", "bad"}
+        failure = told.ends["bad"]
         assert isinstance(failure, RunFailed)
         assert failure.code == "output"
+        prints.append([told.finished(name).fingerprint for name in ("a", "b")])
+    assert prints[0] == prints[1]
+    assert len(set(prints[0])) == 2
+
+
+def test_ctrl_c_ends_the_runs_under_way_in_order_and_begins_no_other(tmp_path: Path) -> None:
+    told = Told()
+
+    def interrupt(run_id: str, progress: Mapping[str, Any]) -> None:
+        told.report(run_id, progress)
+        if len(told.progress) == 2:
+            raise KeyboardInterrupt
+
+    orders = [_long(name, tmp_path) for name in ("a", "b", "c")]
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Local(2).carry_out(orders, report=interrupt, ended=told.ended)
+    assert time.monotonic() - began < 20
+    assert set(told.ends) == {"a", "b"}
+    for name in ("a", "b"):
+        assert told.finished(name).status == "interrupted"
+        assert read_manifest(tmp_path / name)["status"] == "interrupted"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_trajectories_are_written_when_asked_for(tmp_path: Path) -> None:
     scenario = load_scenario("smoke", overrides=["outputs.trajectories=true"])
-    (ended,) = run_many([Order("t", scenario, tmp_path / "t")], workers=1)
-    assert isinstance(ended, Finished)
+    told = Told()
+    Local(1).carry_out([Order("t", scenario, tmp_path / "t")], report=told.report, ended=told.ended)
+    assert told.finished("t").path == tmp_path / "t"
     table = pq.read_table(tmp_path / "t" / TRAJECTORIES)
     assert table.num_rows > 100

@@ -1,0 +1,1 @@
+"""Experiments: scenarios × parameters × seeds, planned, carried out and gathered."""

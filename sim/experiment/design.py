@@ -1,0 +1,190 @@
+"""The design of an experiment: every run that it asks for, checked before the first one starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from sim.compare import differing_paths
+from sim.documents import load_scenario
+from sim.engine.resolve import check_names, resolve
+from sim.errors import SandboxError, ScenarioError
+from sim.experiment.content import content_key
+from sim.experiment.document import Experiment, Value
+from sim.scenario import Scenario, Seeds
+
+T = TypeVar("T")
+SERVICE_ALONE = ("controllers", "fleet", "requests", "costs", "emissions")
+"""What a scenario without service has no use for: its runs are the same whatever a sweep sets there."""
+MOST_RUNS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One point of the sweep of one scenario; `without` marks the scenario without service."""
+
+    label: str
+    scenario: str
+    settings: Mapping[str, Value]
+    without: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One variant under one pair of seeds; `key` is its content key."""
+
+    variant: Variant
+    scenario: Scenario
+    key: str
+
+    @property
+    def seeds(self) -> Seeds:
+        return self.scenario.seeds
+
+    @property
+    def traffic(self) -> str:
+        """What a run shares with the run without service that it is measured against: seeds, and what others meet."""
+        values = {path: value for path, value in self.variant.settings.items() if _matters(path)}
+        return json.dumps([values, self.seeds.demand, self.seeds.sumo], sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """An experiment with all its runs, by variant and within it by seeds as the document has them."""
+
+    experiment: Experiment
+    variants: tuple[Variant, ...]
+    runs: tuple[PlannedRun, ...]
+
+    @property
+    def reference(self) -> Variant:
+        """The variant that the others are compared with."""
+        label = self.experiment.reference
+        return next(one for one in self.variants if label in (None, one.label) and not one.without)
+
+    @property
+    def parameters(self) -> list[str]:
+        """The swept paths, in the order of the document."""
+        return list(dict.fromkeys(path for variant in self.variants for path in variant.settings))
+
+    def document(self) -> dict[str, Any]:
+        """Return what must not change under the same name: the experiment and the documents of its scenarios."""
+        return {
+            "experiment": self.experiment.model_dump(mode="json", by_alias=True),
+            "scenarios": {
+                label: scenario.model_dump(mode="json", exclude={"seeds"})
+                for label, scenario in _firsts(self.runs).items()
+            },
+        }
+
+
+def plan(experiment: Experiment) -> Design:
+    """Return the design of an experiment; every scenario's shape and names have been checked.
+
+    Raises
+    ------
+    SandboxError
+        A scenario, a swept path, a value or a name is not valid; the message names the variant. Nothing was started.
+    """
+    points = experiment.combinations()
+    names = [*experiment.scenarios, *([experiment.without_service] if experiment.without_service else [])]
+    number = len(names) * len(points) * len(experiment.seeds)
+    if number > MOST_RUNS:
+        msg = f"{experiment.name}: {number:,} runs; allowed are {MOST_RUNS:,} in one experiment"
+        raise ScenarioError(msg)
+    several = len(experiment.scenarios) > 1
+    variants = [
+        Variant(_label(name, point, several=several), name, point) for point in points for name in experiment.scenarios
+    ]
+    if experiment.without_service is not None:
+        variants += _without(experiment.without_service, points)
+    _check_labels(experiment, variants)
+    runs: list[PlannedRun] = []
+    for variant in variants:
+        runs += _runs(experiment, variant)
+    return Design(experiment, tuple(variants), tuple(runs))
+
+
+def check(runs: Sequence[PlannedRun]) -> None:
+    """Draw the people of the first of the runs of each variant, which tells what names and figures cannot be had.
+
+    Raises
+    ------
+    SandboxError
+        Something that a scenario names does not exist; the message names the variant.
+    """
+    for label, scenario in _firsts(runs).items():
+        _told(label, partial(resolve, scenario))
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the paths in which two design documents differ; titles and questions may."""
+    paths = differing_paths({"design": before}, {"design": after})
+    words = ("title", "question", "description")
+    return [path.removeprefix("design.") for path in paths if path.rpartition(".")[2] not in words]
+
+
+def _firsts(runs: Sequence[PlannedRun]) -> dict[str, Scenario]:
+    """Return the scenario of each variant under its first seeds."""
+    found: dict[str, Scenario] = {}
+    for run in runs:
+        found.setdefault(run.variant.label, run.scenario)
+    return found
+
+
+def _runs(experiment: Experiment, variant: Variant) -> list[PlannedRun]:
+    shared = {path: value for path, value in experiment.set.items() if not variant.without or _matters(path)}
+    settings = [f"{path}={json.dumps(value)}" for path, value in (shared | dict(variant.settings)).items()]
+    scenario = _told(variant.label, lambda: load_scenario(variant.scenario, overrides=settings))
+    if variant.without and scenario.controllers.shuttle is not None:
+        used = scenario.controllers.shuttle.use
+        msg = f"without_service: {variant.scenario} has the service {used!r}; allowed is a scenario without"
+        raise ScenarioError(msg)
+    network = _told(variant.label, lambda: check_names(scenario))
+    seeded = (scenario.model_copy(update={"seeds": seeds}) for seeds in experiment.seeds)
+    return [PlannedRun(variant, one, content_key(one, network)) for one in seeded]
+
+
+def _without(name: str, points: Sequence[Mapping[str, Value]]) -> list[Variant]:
+    """Return the variants without service: one for each point of the sweep that other traffic can tell apart."""
+    relevant = [{path: value for path, value in point.items() if _matters(path)} for point in points]
+    distinct = [point for number, point in enumerate(relevant) if point not in relevant[:number]]
+    return [Variant(_label(name, point, several=True), name, point, without=True) for point in distinct]
+
+
+def _matters(path: str) -> bool:
+    return path.partition(".")[0] not in SERVICE_ALONE
+
+
+def _label(scenario: str, point: Mapping[str, Value], *, several: bool) -> str:
+    """Return a name for people: the scenario where there are several, and what was set."""
+    values = ", ".join(f"{path}={_written(value)}" for path, value in point.items())
+    name = scenario.rpartition("/")[2].removesuffix(".yaml").removesuffix(".yml")
+    return " ".join(part for part in (name if several or not values else "", values) if part)
+
+
+def _written(value: Value) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _check_labels(experiment: Experiment, variants: Sequence[Variant]) -> None:
+    labels = [variant.label for variant in variants]
+    if double := sorted({label for label in labels if labels.count(label) > 1}):
+        msg = f"{experiment.name}: two variants are called {double[0]!r}; give their scenarios different names"
+        raise ScenarioError(msg)
+    allowed = [variant.label for variant in variants if not variant.without]
+    if experiment.reference is not None and experiment.reference not in allowed:
+        msg = f"reference: no variant {experiment.reference!r}; allowed are {', '.join(map(repr, allowed))}"
+        raise ScenarioError(msg)
+
+
+def _told(label: str, call: Callable[[], T]) -> T:
+    """Return what a call returns; what it cannot do is told with the variant's name."""
+    try:
+        return call()
+    except SandboxError as error:
+        msg = f"variant {label!r}: {error}"
+        raise type(error)(msg) from error

@@ -1,0 +1,57 @@
+"""The report of an experiment: every variant judged against the reference, pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from sim.compare import HEADLINE
+from sim.experiment.design import Design
+from sim.experiment.frames import Frames
+from sim.margins import margin_of
+from sim.report.experiment.contrasts import Contrast
+from sim.report.experiment.page import ExperimentPage, write_experiment_report
+from sim.runner.store import RunStore
+from sim.verdict import Judgement, judge
+
+
+def judgements(design: Design, results: pd.DataFrame) -> Iterator[Judgement]:
+    """Yield each variant's judgement against the reference, where both have a finished run on the same seeds."""
+    reference = design.reference.label
+    own = design.experiment
+    seeds = {
+        label: set(zip(one["demand_seed"], one["sumo_seed"], strict=True)) for label, one in results.groupby("variant")
+    }
+    there = set(results["key"])
+    wanted = own.kpis or [key for key in HEADLINE if key in there and margin_of(key, own.margins) is not None]
+    for variant in design.variants:
+        if variant.without or variant.label == reference:
+            continue
+        if seeds.get(reference, set()) & seeds.get(variant.label, set()):
+            keys = [key for key in wanted if key in there]
+            yield judge(results, reference, variant.label, keys=keys, margins=own.margins)
+
+
+def write_page(design: Design, frames: Frames, *, store: RunStore, out: Path) -> Path:
+    """Write the report of an experiment, whatever of it is finished; return its path.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    found = list(judgements(design, frames.results))
+    own = design.experiment
+    done = {run.key for run in design.runs if store.has(run.key)}
+    page = ExperimentPage(
+        title=own.title,
+        question=own.question,
+        results=frames.results,
+        runs=frames.runs,
+        contrasts=[Contrast.of(one) for one in found],
+        kpis=own.kpis,
+        manifests=[store.manifest(run.key) for run in design.runs if run.key in done],
+    )
+    return write_experiment_report(page, out)

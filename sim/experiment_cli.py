@@ -1,0 +1,240 @@
+"""The commands that carry out experiments, and compare what they and single runs left."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from sim.errors import NotFoundError, SandboxError
+from sim.terminal import Json, console, results
+
+if TYPE_CHECKING:
+    from sim.experiment.design import PlannedRun
+    from sim.experiment.drive import Outcome
+    from sim.runner.backend import Backend
+
+RUNS = Path("runs")
+EXPERIMENTS = RUNS / "experiments"
+STORE = str(RUNS / "store")
+TELL_EVERY_S = 30.0
+
+
+class Progress:
+    """How far an experiment is: runs that ended, a share of those under way, and the time left at this pace."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._began = time.monotonic()
+        self._told = -TELL_EVERY_S
+        self._runs = self._found = self._ended = 0
+        self._shares: dict[str, float] = {}
+
+    def begins(self, runs: int, found: int) -> None:
+        """Learn how many runs there are, and how many of them are there already."""
+        self._runs, self._found = runs, found
+        self._print(f"{runs} runs, {found} of them finished before")
+
+    def progress(self, run: PlannedRun, at: Mapping[str, Any]) -> None:
+        """Learn where a run is."""
+        self._shares[run.key] = (at["time_s"] - at["begin_s"]) / max(at["horizon_s"] - at["begin_s"], 1)
+        if time.monotonic() - self._told >= (1.0 if console.is_terminal else TELL_EVERY_S):
+            self._tell()
+
+    def ends(self, run: PlannedRun, fault: str | None) -> None:
+        """Learn that a run ended."""
+        self._shares.pop(run.key, None)
+        self._ended += 1
+        if fault is not None:
+            name = f"{run.variant.label}, seeds {run.seeds.demand} and {run.seeds.sumo}"
+            self._print(f"failed: {name}: {fault}")
+        self._tell()
+
+    def left_s(self) -> float | None:
+        """Return the seconds left at the pace so far; None before there is one."""
+        done = self._ended + sum(self._shares.values())
+        wanted = self._runs - self._found
+        return (time.monotonic() - self._began) * (wanted - done) / done if done > 0.05 else None
+
+    def _tell(self) -> None:
+        self._told = time.monotonic()
+        left_s = self.left_s()
+        left = "" if left_s is None else f", about {_duration(left_s)} left"
+        line = f"{self._found + self._ended} of {self._runs} runs done, {len(self._shares)} under way{left}"
+        if console.is_terminal and not self._quiet:
+            console.print(line, end="\r", soft_wrap=True)
+        else:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        if not self._quiet:
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def experiment(
+    name: Annotated[str, typer.Argument(help="Name in scenarios/experiments/, or a YAML file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of its tables and report. [default: runs/experiments/NAME]")
+    ] = None,
+    store: Annotated[
+        str, typer.Option(help="Where runs are kept: a folder, or a URL such as s3://bucket/runs.")
+    ] = STORE,
+    backend: Annotated[
+        Literal["local", "ray"], typer.Option(help="Processes of this machine, or a Ray cluster.")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(help="Runs side by side. [default: cores, or what the cluster has]", min=1)
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster. [default: RAY_ADDRESS, or a local one is started]")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the design and say what would run.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Carry out an experiment: scenarios × parameters × seeds, with statistics and a report.
+
+    Finished runs are found again, so the same command goes on after a crash or Ctrl-C.
+    """
+    from sim.experiment.design import plan
+    from sim.experiment.document import load_experiment
+    from sim.experiment.drive import Watch, carry_out
+    from sim.runner.store import RunStore
+
+    document = load_experiment(name)
+    design, place = plan(document), RunStore(store)
+    if dry_run:
+        there = sum(place.has(run.key) for run in design.runs)
+        seeds = len(document.seeds)
+        results.print(f"{document.name}: {len(design.runs)} runs, {there} of them finished; {seeds} pairs of seeds")
+        for variant in design.variants:
+            results.print(f"  {variant.label}{' (without service)' if variant.without else ''}", highlight=False)
+        return
+    progress = Progress(quiet=json_output)
+    watch = Watch(progress.begins, progress.progress, progress.ends)
+    folder = out or EXPERIMENTS / document.name
+    outcome = carry_out(design, folder, store=place, backend=_backend(backend, workers, address), watch=watch)
+    page = folder / "report.html"
+    if outcome.changed or not page.is_file():
+        from sim.experiment.page import write_page
+
+        write_page(design, outcome.frames, store=place, out=page)
+    _tell(outcome, page, json_output=json_output)
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+def _backend(name: str, workers: int | None, address: str | None) -> Backend:
+    if name == "ray":
+        from sim.runner.ray import Ray
+
+        return Ray(address=address, workers=workers)
+    if address is not None:
+        msg = "--address: only the backend ray has one"
+        raise SandboxError(msg)
+    from sim.runner.local import Local
+
+    return Local(workers or os.cpu_count() or 1)
+
+
+def _tell(outcome: Outcome, page: Path, *, json_output: bool) -> None:
+    runs = outcome.frames.runs
+    status = runs["status"].value_counts().to_dict()
+    if json_output:
+        document = {
+            "folder": str(outcome.folder),
+            "report": str(page),
+            "runs": len(runs),
+            "finished": int(status.get("finished", 0)),
+            "failed": [
+                {"variant": label, "demand_seed": int(a), "sumo_seed": int(b), "error": error}
+                for label, a, b, error in outcome.failed
+            ],
+        }
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        return
+    for label, demand, sumo, error in outcome.failed:
+        results.print(f"FAILED {label}, seeds {demand} and {sumo}: {error}", soft_wrap=True, markup=False)
+    changed = "" if outcome.changed else "; nothing had to be done"
+    results.print(f"{status.get('finished', 0)} of {len(runs)} runs finished{changed}: {page}", soft_wrap=True)
+
+
+def compare(
+    reference: Annotated[str, typer.Argument(help="A run or an experiment: its folder, its id in runs/, its name.")],
+    other: Annotated[str, typer.Argument(help="The other one; EXPERIMENT:VARIANT names one variant.")],
+    every: Annotated[bool, typer.Option("--all", help="Every KPI, not the headline ones alone.")] = False,
+    force: Annotated[bool, typer.Option(help="Compare what should not be compared, with a warning.")] = False,
+) -> None:
+    """Compare two runs side by side, two experiments over their seeds, or a run with the seeds of an experiment."""
+    from sim.compare import HEADLINE, compare_runs, render
+    from sim.experiment.against import is_experiment
+
+    (left, left_variant), (right, right_variant) = find(reference), find(other)
+    if not is_experiment(left) and not is_experiment(right):
+        render(compare_runs(left, right, force=force), console=results, keys=None if every else HEADLINE)
+    elif is_experiment(left) and is_experiment(right):
+        _compare_experiments((left, left_variant), (right, right_variant), every=every, force=force)
+    else:
+        run, (folder, variant) = (
+            (left, (right, right_variant)) if is_experiment(right) else (right, (left, left_variant))
+        )
+        _compare_run(run, folder, variant, every=every)
+
+
+def find(name: str) -> tuple[Path, str | None]:
+    """Return the folder of a run or an experiment, and the variant if one is named."""
+    for text, variant in ((name, None), (name.partition(":")[0], name.partition(":")[2] or None)):
+        place = next((one for one in (Path(text), RUNS / text, EXPERIMENTS / text) if text and one.is_dir()), None)
+        if place is not None:
+            return place, variant
+    msg = f"no run or experiment {name!r}; allowed are a folder, a run in {RUNS} or an experiment in {EXPERIMENTS}"
+    raise NotFoundError(msg)
+
+
+def _compare_experiments(
+    left: tuple[Path, str | None], right: tuple[Path, str | None], *, every: bool, force: bool
+) -> None:
+    from sim.experiment.against import judge_sides, render_judgement, sides
+
+    a, b = sides(*left), sides(*right)
+    if left[1] is not None and right[1] is not None:
+        pairs = [(a[left[1]], b[right[1]])]
+    elif left[1] is None and right[1] is None:
+        pairs = [(a[label], b[label]) for label in a if label in b]
+    else:
+        only = (left[1] or right[1]) or ""
+        pairs = [(a[label], b[label]) for label in (only,) if label in a and label in b]
+    if not pairs or left == right:
+        msg = (
+            f"{left[0].name} and {right[0].name} have no variant in common to compare; name one of each as "
+            f"EXPERIMENT:VARIANT, of {', '.join(map(repr, a))} and {', '.join(map(repr, b))}"
+        )
+        raise SandboxError(msg)
+    for one, two in pairs:
+        keys = list(dict.fromkeys([*one.results["key"], *two.results["key"]])) if every else None
+        judgement, warnings = judge_sides(one, two, keys=keys, force=force)
+        render_judgement(judgement, warnings, console=results)
+
+
+def _compare_run(run: Path, folder: Path, variant: str | None, *, every: bool) -> None:
+    from sim.compare import HEADLINE
+    from sim.experiment.against import among, render_places, sides
+
+    found = sides(folder, variant)
+    if len(found) > 1:
+        msg = f"{folder.name} has several variants; name one as {folder.name}:VARIANT, of {', '.join(map(repr, found))}"
+        raise SandboxError(msg)
+    (side,) = found.values()
+    keys = list(dict.fromkeys(side.results["key"])) if every else HEADLINE
+    render_places(run.name, side, among(run, side, keys=keys), console=results)

@@ -1,0 +1,79 @@
+"""Margins: how much worse a KPI may become before a change counts as harm.
+
+A margin is a choice of whoever answers for the service, not a finding; each default gives its reason and is `assumed`.
+An experiment may set its own: `margins: {wait_s.p95: {relative: 0.05, absolute: 6}}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from sim.fields import Model, Status
+
+
+class Margin(Model):
+    """The larger of a share of the reference's mean and an absolute floor in the KPI's own unit.
+
+    The floor keeps a small reference from turning seconds into harm; rates and counts have no share.
+    """
+
+    relative: float = Field(0.0, ge=0, le=10, description="share of the reference's mean")
+    absolute: float = Field(0.0, ge=0, description="floor in the KPI's unit; shares from 0 to 1")
+    reason: str = "set by the experiment"
+    status: Status = "assumed"
+
+    def harm(self, reference_mean: float) -> float:
+        """Return the margin in the KPI's unit."""
+        return max(self.relative * abs(reference_mean), self.absolute)
+
+
+def margin_of(key: str, margins: Mapping[str, Margin]) -> Margin | None:
+    """Return the margin of a flat key, or else that of the key without its scope, or else that of its code.
+
+    What is set for an experiment goes before the defaults, however narrow those are.
+    """
+    over_all = key.partition("@")[0]
+    names = (key, over_all, over_all.partition(".")[0])
+    return next((table[name] for table in (margins, DEFAULTS) for name in names if name in table), None)
+
+
+def _default(relative: float, absolute: float, reason: str) -> Margin:
+    return Margin(relative=relative, absolute=absolute, reason=reason)
+
+
+_RATE = "one rider in a hundred"
+_TAIL = "the tail rests on one rider in twenty, so its floor is twice that of the mean"
+_COST = "a change below 2 % is lost in the accuracy of the cost rates"
+_EVENT = "nothing of the kind may be added"
+
+DEFAULTS: dict[str, Margin] = {
+    "service_rate": _default(0, 0.01, _RATE),
+    "on_time_rate": _default(0, 0.01, _RATE),
+    "requests_served": _default(0.01, 1, _RATE),
+    "within_limits_rate": _default(0, 0.02, "two riders in a hundred: it judges two limits at once"),
+    "wait_s": _default(0.05, 6, "a twentieth; riders do not notice 6 s"),
+    "wait_s.p95": _default(0.05, 12, _TAIL),
+    "share_wait_below_600s": _default(0, 0.02, "two riders in a hundred: waits crowd around a threshold"),
+    "access_walk_s": _default(0.05, 6, "a twentieth; 6 s are 8 m of walk"),
+    "ride_s": _default(0.05, 6, "a twentieth; riders do not notice 6 s"),
+    "ride_s.p95": _default(0.05, 12, _TAIL),
+    "egress_walk_s": _default(0.05, 6, "a twentieth; 6 s are 8 m of walk"),
+    "total_travel_s": _default(0.05, 15, "a twentieth; a quarter of a minute from door to door"),
+    "total_travel_s.p95": _default(0.05, 30, _TAIL),
+    "detour_rel": _default(0, 0.02, "2 % of the direct drive"),
+    "promise_kept_rate": _default(0, 0.01, "one promise in a hundred"),
+    "vehicle_hours": _default(0.02, 0, _COST),
+    "vkm_total": _default(0.02, 0, _COST),
+    "empty_ratio": _default(0, 0.02, "2 percentage points of the distance driven"),
+    "pax_km_per_vkm": _default(0.02, 0, _COST),
+    "rides_per_vehicle_revenue_hour": _default(0.02, 0, _COST),
+    "cost_per_served_rider_krw": _default(0.02, 0, _COST),
+    "energy_kwh_per_100km": _default(0.02, 0, "the battery model is not calibrated to better than 2 %"),
+    "co2e_g_per_pax_km": _default(0.02, 0, "the battery model is not calibrated to better than 2 %"),
+    "time_loss_others_s": _default(0.02, 1, "a fiftieth, or 1 s a vehicle: others did not ask for the service"),
+    "time_loss_others_added_s": _default(0, 1, "1 s a vehicle: others did not ask for the service"),
+    "teleports": _default(0, 0, _EVENT),
+    "collisions": _default(0, 0, _EVENT),
+}

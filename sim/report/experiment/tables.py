@@ -1,0 +1,141 @@
+"""The tables of an experiment's page: the design, the runs that did not finish, and means with intervals."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sim.report.experiment.panels import decimals_of
+from sim.report.experiment.study import Measure, Point, Study, by_section, written
+from sim.report.numbers import NONE, Scale, scale_of
+from sim.report.runs import FINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A mean as it is written with its interval, and a note where seeds are missing."""
+
+    mean: str
+    interval: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One KPI, a cell for each of the variants that have any."""
+
+    key: str
+    title: str
+    unit: str
+    definition: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Lines under one heading."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PointLine:
+    """One variant of the design: its levels, and how many of its runs finished."""
+
+    label: str
+    levels: tuple[str, ...]
+    finished: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """One run that gave no result, and what is known of why."""
+
+    variant: str
+    seeds: str
+    status: str
+    error: str
+
+
+def sections_of_means(study: Study, measures: Sequence[Measure], points: Sequence[Point]) -> list[Section]:
+    """Return the means of variants under the sections of the catalogue."""
+    return [
+        Section(title, tuple(_line(study, measure, points) for measure in group))
+        for title, group in by_section(measures).items()
+    ]
+
+
+def design_lines(study: Study) -> list[PointLine]:
+    """Return a line for each point of the design, its levels in the order of the swept parameters."""
+    return [
+        PointLine(
+            label=point.label,
+            levels=tuple(written(point.levels[name]) if name in point.levels else NONE for name in study.parameters),
+            finished=f"{point.finished} of {point.planned}",
+            complete=point.finished == point.planned,
+        )
+        for point in study.points
+    ]
+
+
+def unfinished(runs: pd.DataFrame) -> list[Unfinished]:
+    """Return every run that did not finish, in the order of the runs."""
+    return [
+        Unfinished(
+            variant=str(row["variant"]),
+            seeds=seed_text(int(row["demand_seed"]), int(row["sumo_seed"])),
+            status=str(row["status"]),
+            error="" if pd.isna(row["error"]) else str(row["error"]),
+        )
+        for row in runs[runs["status"] != FINISHED].to_dict("records")
+    ]
+
+
+def seed_text(demand: int, sumo: int) -> str:
+    """Write a pair of seeds."""
+    return str(demand) if demand == sumo else f"demand {demand}, SUMO {sumo}"
+
+
+def seeds_text(study: Study) -> str:
+    """Write all seeds, runs of numbers as ranges."""
+    if any(demand != sumo for demand, sumo in study.seeds):
+        return "; ".join(seed_text(*seed) for seed in study.seeds)
+    return ", ".join(_ranges([demand for demand, _ in study.seeds]))
+
+
+def _ranges(numbers: Sequence[int]) -> Iterator[str]:
+    first = last = numbers[0]
+    for number in [*numbers[1:], None]:
+        if number is not None and number == last + 1:
+            last = number
+            continue
+        yield str(first) if first == last else f"{first}–{last}"
+        if number is not None:
+            first = last = number
+
+
+def _line(study: Study, measure: Measure, points: Sequence[Point]) -> Line:
+    estimates = [study.estimate(measure.key, point) for point in points]
+    halves = [one.high - one.mean for one in estimates if one is not None and one.high is not None]
+    means = [one.mean if one else None for one in estimates]
+    scale = scale_of(measure.unit, means)
+    needed = decimals_of(scale, min(halves, default=0.0), digits=1)
+    scale = dataclasses.replace(scale, decimals=max(scale.decimals, needed))
+    cells = tuple(_cell(study, measure, point, scale) for point in points)
+    return Line(measure.key, measure.title, scale.unit, measure.definition, cells)
+
+
+def _cell(study: Study, measure: Measure, point: Point, scale: Scale) -> Cell:
+    found = study.estimate(measure.key, point)
+    if found is None:
+        return Cell(NONE, "", "")
+    interval = ""
+    if found.low is not None and found.high is not None:
+        same = found.low == found.high
+        interval = "in every run" if same else f"{scale.number(found.low)} to {scale.number(found.high)}"
+    return Cell(scale.number(found.mean), interval, f"n = {found.n}" if found.n < len(study.seeds) else "")

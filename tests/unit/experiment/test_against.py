@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sim.cli import app
+from sim.errors import SandboxError
+from sim.experiment import drive
+from sim.experiment.design import Design
+from sim.experiment.drive import carry_out
+from sim.experiment.frames import read
+from sim.experiment.page import judgements, write_page
+from sim.runner.store import RunStore
+from tests.unit.experiment.bench import Made, design
+
+
+@pytest.fixture(autouse=True)
+def _unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive, "check", lambda _: None)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BITGREEN_HOME", str(Path(__file__).parents[3]))
+    monkeypatch.chdir(tmp_path)
+    carry(tmp_path, "one", design())
+    carry(tmp_path, "two", design(seeds=4))
+    carry(tmp_path, "longer", design(set={"time.drain_s": 500}))
+    return tmp_path
+
+
+def carry(folder: Path, name: str, wanted: Design) -> None:
+    carry_out(wanted, folder / "runs" / "experiments" / name, store=RunStore(folder / "runs" / "store"), backend=Made())
+
+
+def told(*arguments: str) -> str:
+    found = CliRunner().invoke(app, ["compare", *arguments])
+    if isinstance(found.exception, SandboxError):
+        return str(found.exception)
+    assert found.exit_code == 0, found.output
+    return found.stdout
+
+
+@pytest.mark.usefixtures("place")
+def test_variants_of_one_experiment_are_judged_over_their_seeds() -> None:
+    text = told("one:fleet.count=2", "one:fleet.count=4")
+    assert "one:fleet.count=4 against one:fleet.count=2, 3 pairs of runs on the same seeds" in text
+    assert "100 s shorter" in text
+
+
+@pytest.mark.usefixtures("place")
+def test_experiments_are_compared_variant_by_variant_on_the_seeds_they_share() -> None:
+    text = told("one", "two")
+    for fleet in (2, 4):
+        assert f"two:fleet.count={fleet} against one:fleet.count={fleet}, 3 pairs of runs" in text
+    assert "the same in all 3 seeds" in text
+
+
+def test_a_run_is_placed_among_the_seeds_of_a_variant(place: Path) -> None:
+    run = read(place / "runs" / "experiments" / "one").runs["run"][0]
+    text = told(f"runs/store/{run}", "two:fleet.count=4")
+    assert "lies within what one run more would show" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("one", "one"), "one and one have no variant in common to compare; name one of each as EXPERIMENT:VARIANT"),
+        (("one:fleet.count=2", "one:fleet.count=9"), "one has no variant 'fleet.count=9' with finished runs; allowed"),
+        (("one", "longer"), "cannot be compared with one:fleet.count=2: they differ in time.drain_s"),
+        (("one", "nowhere"), "no run or experiment 'nowhere'"),
+    ],
+)
+@pytest.mark.usefixtures("place")
+def test_what_cannot_be_compared_is_told(arguments: tuple[str, str], message: str) -> None:
+    assert message in told(*arguments)
+
+
+def test_the_page_judges_every_variant_against_the_reference(place: Path) -> None:
+    wanted = design(kpis=["requests_served"])
+    frames = read(place / "runs" / "experiments" / "one")
+    (judgement,) = judgements(wanted, frames.results)
+    assert (judgement.reference, judgement.other) == ("fleet.count=2", "fleet.count=4")
+    assert [row.key for row in judgement.rows] == ["requests_served"]
+    assert judgement.rows[0].direction == "better"
+    page = write_page(wanted, frames, store=RunStore(place / "runs" / "store"), out=place / "report.html")
+    assert "fleet.count=4 against fleet.count=2" in page.read_text(encoding="utf-8")

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from sim.errors import OutputError
+from sim.report.experiment.contrasts import Contrast
+from sim.report.experiment.gallery import MOST_CONTRASTS
+from sim.report.experiment.page import ExperimentPage, render_experiment, write_experiment_report
+from sim.verdict import judge
+from tests.unit.report.experiment.build import MANIFEST, Variant, frames
+
+KEYS = ("service_rate", "wait_s", "ride_s", "requests", "cost_per_served_rider_krw")
+ROOT = Path(__file__).parents[4]
+CRASH = "SUMO ended at step 2,113: <segmentation fault> & more"
+PLAIN = [
+    "Verdict",
+    "Design",
+    "Differences to the reference",
+    "Distributions over the seeds",
+    "Means over the seeds",
+    "Provenance",
+]
+
+
+class Words(HTMLParser):
+    """What a page says, its tags, and what it asks for."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in {"src", "href", "srcset", "data"}]
+        self.words += [value or "" for name, value in attrs if name in {"title", "alt"}]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] != ["style"]:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def headings(text: str) -> list[str]:
+    return [html.unescape(found) for found in re.findall(r"<h2[^>]*>(.*?)</h2>", text)]
+
+
+def page_of(variants: list[Variant], seeds: int = 3, *, without: bool = False) -> ExperimentPage:
+    results, runs = frames(variants, seeds, keys=KEYS, without=without)
+    labels = list(results["variant"].unique())
+    return ExperimentPage(
+        title="빛그린: timetable against demand",
+        question="Do riders wait less?",
+        results=results,
+        runs=runs,
+        contrasts=[Contrast.of(judge(results, labels[0], other, keys=KEYS)) for other in labels[1:]],
+        manifests=[MANIFEST] * 2,
+    )
+
+
+@pytest.fixture(scope="module")
+def plain() -> str:
+    return render_experiment(page_of([Variant("timetable"), Variant("shuttle", 1)], without=True))
+
+
+@pytest.fixture(scope="module")
+def broken() -> str:
+    return render_experiment(page_of([Variant("timetable"), Variant("shuttle", 1, failed={2: CRASH})]))
+
+
+def sweep(*names: str) -> list[Variant]:
+    return [
+        Variant(f"{name} fleet.count={n}".strip(), n / 8 + place, {"fleet.count": n})
+        for n in (8, 16, 24)
+        for place, name in enumerate(names)
+    ]
+
+
+def test_page_asks_nothing_of_the_network(plain: str) -> None:
+    found = Words(plain)
+    assert found.addresses
+    assert all(address.startswith(("data:", "#")) for address in found.addresses)
+    assert {"link", "script", "iframe", "object"}.isdisjoint(found.tags)
+    for data in re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', plain):
+        drawing = base64.b64decode(data).decode()
+        assert all(link.startswith(("#", "data:")) for link in re.findall(r'href="([^"]*)"', drawing))
+        assert "<text" not in drawing  # letters are paths, so that no font is asked for
+
+
+def test_no_glyph_is_missing(plain: str) -> None:
+    text = Words(plain).text
+    assert {"빛", "©"} <= set(text)
+    embedded = {int(code, 16) for code in re.findall(r"U\+([0-9A-F]+)[,}]", plain)}
+    assert {ord(letter) for letter in text if letter.isprintable()} <= embedded
+
+
+def test_content_comes_in_order(plain: str) -> None:
+    assert headings(plain) == PLAIN
+    text = Words(plain).text
+    for words in (
+        "Do riders wait less?", "Thin lines join the runs of one seed.",
+        "3 variants × 3 seeds · 9 of 9 runs finished", "the same seeds: 1–3.",
+        "shuttle against timetable", "SUMO 1.28.0", "ab" * 32, "Network data: © OpenStreetMap contributors.",
+    ):  # fmt: skip
+        assert words in text
+
+
+def test_means_stand_with_their_intervals_and_without_the_variant_that_has_none(plain: str) -> None:
+    table = plain[plain.index('class="kpis"') : plain.index("</table>", plain.index('class="kpis"'))]
+    assert re.findall(r'<th class="number" scope="col">(.*?)</th>', table) == ["timetable", "shuttle"]
+    row = re.search(r">Wait \(mean\)</th><td class=\"unit\">min</td>(.*?)</tr>", table, re.DOTALL)
+    assert row is not None
+    cells = re.findall(r"<td class=\"number\">([\d.]+)<small>([\d.]+) to ([\d.]+)</small></td>", row[1])
+    assert [float(low) < float(mean) < float(high) for mean, low, high in cells] == [True, True]
+
+
+def test_runs_that_failed_are_listed_with_their_fault(plain: str, broken: str) -> None:
+    assert headings(broken) == [*PLAIN[:2], "Runs that did not finish", *PLAIN[2:]]
+    text = Words(broken).text
+    assert "1 of 6 runs did not finish" in text
+    assert f"shuttle 2 failed {CRASH}" in text
+    assert "2 of 3 incomplete" in text
+    assert "n = 2" in text
+    assert "did not finish" not in Words(plain).text
+
+
+def test_hostile_names_are_escaped() -> None:
+    hostile = '<script>alert("x")</script>&$\\frac$'
+    page = page_of([Variant("a"), Variant(hostile, 1, failed={1: hostile})])
+    text = render_experiment(replace(page, title=hostile, question=hostile, warnings=[hostile]))
+    assert "<script" not in text
+    assert Words(text).text.count(hostile) > 5
+
+
+def test_same_content_gives_the_same_bytes_in_another_process(tmp_path: Path) -> None:
+    out = tmp_path / "sub" / "report.html"
+    code = (
+        "import sys; from pathlib import Path; from tests.unit.report.experiment import test_experiment_page as t; "
+        "t.write_experiment_report(t.page_of(t.sweep(''), 2), Path(sys.argv[1]))"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Seoul", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code, out], check=True, env=environment)
+    here = render_experiment(page_of(sweep(""), 2))
+    assert hashlib.sha256(out.read_bytes()).digest() == hashlib.sha256(here.encode()).digest()
+
+
+# --- which pictures -----------------------------------------------------------------------------------------
+
+
+def test_sweep_has_sensitivity_and_trade_off() -> None:
+    text = render_experiment(page_of(sweep("one", "two"), 2))
+    found = headings(text)
+    assert {"Sensitivity to fleet.count", "Trade-offs"} <= set(found)
+    assert not [one for one in found if "×" in one]
+    assert f"Differences are drawn for the first {MOST_CONTRASTS} of 5 variants" in Words(text).text
+
+
+def test_grid_has_a_heat_map_and_a_list_of_points_has_none() -> None:
+    cells = [(8, 0.1), (8, 0.2), (16, 0.1), (16, 0.2), (24, 0.1)]
+    grid = [Variant(f"{a} {b}", a / 8 - b, {"fleet.count": a, "demand.share": b}) for a, b in cells]
+    assert "fleet.count × demand.share" in headings(render_experiment(replace(page_of(grid, 1), contrasts=[])))
+    diagonal = [Variant(f"{n}", n, {"fleet.count": n, "demand.share": 2 * n}) for n in (1, 2, 3)]
+    found = headings(render_experiment(replace(page_of(diagonal, 1), contrasts=[])))
+    assert "Sensitivity to fleet.count" in found
+    assert not [one for one in found if "×" in one or "demand.share" in one]
+
+
+def test_many_variants_have_no_distributions_and_the_page_says_so() -> None:
+    text = render_experiment(page_of([Variant(f"v{n}", n / 9) for n in range(13)], 1))
+    assert "Distributions over the seeds" not in headings(text)
+    assert "13 variants are more than the 12 that can be read" in Words(text).text
+
+
+def test_one_run_has_a_table_and_no_empty_picture() -> None:
+    text = render_experiment(page_of([Variant("alone")], 1))
+    assert headings(text) == ["Design", "Pictures left out", "KPIs", "Provenance"]
+    assert "One seed: chance cannot be told from the variants" in Words(text).text
+    assert "<img" not in text
+    assert "interval" not in Words(text[text.index("<main>") :]).text
+
+
+def test_experiment_in_which_every_run_failed_still_has_a_page() -> None:
+    results, runs = frames([Variant("a", failed={1: "crashed"})], 1)
+    text = render_experiment(ExperimentPage(title="t", question="", results=results, runs=runs))
+    assert headings(text) == ["Design", "Runs that did not finish", "Pictures left out", "Provenance"]
+
+
+def test_chosen_kpis_are_drawn_and_those_without_a_run_are_named() -> None:
+    page = page_of([Variant("a"), Variant("b", 1)])
+    text = render_experiment(replace(page, contrasts=[], kpis=["requests", "energy_kwh"]))
+    assert "No finished run has the KPIs energy_kwh." in Words(text).text
+    assert re.findall(r'<th scope="row" title="([a-z_]+):', text) == ["requests"]
+    assert len(re.findall("<img", text)) == 1
+
+
+def test_asked_trade_off_is_drawn_without_a_sweep_or_refused_in_words() -> None:
+    variants = [Variant(label, n) for n, label in enumerate("abc")]
+    asked = [("ride_s", "wait_s"), ("requests", "wait_s")]
+    text = render_experiment(replace(page_of(variants), trade_offs=asked))
+    assert "Trade-offs" in headings(text)
+    assert "No trade-off of requests and wait_s: both must" in Words(text).text
+
+
+# --- provenance and faults ----------------------------------------------------------------------------------
+
+
+def test_runs_of_two_sumo_versions_are_warned_of() -> None:
+    other = MANIFEST | {"versions": {"sandbox": "0.1.0", "sumo": "SUMO 1.27.0"}}
+    text = render_experiment(replace(page_of([Variant("a")], 2), manifests=[MANIFEST, other]))
+    assert "The runs do not share one SUMO: SUMO 1.28.0; SUMO 1.27.0." in Words(text).text
+
+
+def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("taken")
+    with pytest.raises(OutputError, match=r"cannot write the report .*report\.html"):
+        write_experiment_report(page_of([Variant("a")], 1), tmp_path / "file" / "report.html")
