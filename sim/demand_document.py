@@ -196,6 +196,18 @@ class Flow(Model):
     )
 
 
+class Calibrated(Model):
+    """The counts that flows were fitted to, and how near the volumes come to them."""
+
+    file: str
+    counts: int = Field(ge=1)
+    geh_below_5_share: Share
+    sum_error: float = Field(description="sum of all volumes over the sum of all counts, less 1")
+    fhwa_met: bool = Field(description="GEH below 5 at 85 % of counts and more, the sum within 5 %")
+    volumes: Literal["planned", "simulated"]
+    status: Status = "likely"
+
+
 class Background(Model):
     """Traffic that has nothing to do with the complex; `scale` multiplies every flow.
 
@@ -209,6 +221,10 @@ class Background(Model):
     commuter_car_share: SourcedShare = SourcedShare(value=0.82, source="80 % and more of commuters come by car")
     profile: dict[Clock, Annotated[float, Field(ge=0)]] = Field(
         default_factory=lambda: {0: 1.0}, description="multiplier of all flows from this time of day on"
+    )
+    # left out where it is null, so that documents without it keep their hash
+    calibrated_to: Calibrated | None = Field(
+        None, exclude_if=lambda value: value is None, description="written by `bitgreen demand calibrate`"
     )
 
 

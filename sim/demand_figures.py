@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from sim.demand_summary import BIN_S, DemandSummary
+from sim.demand_summary import BIN_S, DemandSummary, whole_hours
 from sim.errors import OutputError
 from sim.fields import format_clock
 from sim.network.catalog import Network, network_folder
@@ -76,22 +76,23 @@ def _volumes(summary: DemandSummary, names: Mapping[str, str]) -> Figure:
     rows = -(-len(roads) // COLUMNS)
     figure = Figure(figsize=(WIDTH_IN, 1.1 + 2.3 * rows), layout="constrained")
     grid = figure.subplots(rows, COLUMNS, sharex=True, squeeze=False).ravel()
-    span = summary.scenario.time
+    hours = whole_hours(summary.scenario)
     for axes, road in zip(grid, roads, strict=False):
         for direction, colour in COLOURS.items():
-            _hours(axes, {h: v for (r, h), v in targets.items() if r == road + direction}, colour, "--", "target")
-            _hours(axes, {h: v for (r, h), v in totals.items() if r == road + direction}, colour, "-", "planned")
+            for by_hour, line in ((targets, "--"), (totals, "-")):
+                _hours(axes, [by_hour.get((road + direction, hour)) for hour in hours], hours, colour, line)
         axes.set_title(f"{road}  {names.get(road, '')}"[:42], fontsize=8.5)
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(MaxNLocator(4))
-    grid[0].set_xlim(span.begin_s // 3600, -(-span.end_s // 3600))
+    if hours:
+        grid[0].set_xlim(hours.start, hours.stop)
     grid[0].xaxis.set_major_locator(MaxNLocator(7, integer=True))
     for axes in grid[len(roads) :]:
         axes.set_axis_off()
     scale = summary.scenario.demand.background.scale if summary.scenario.demand.background else 0
     figure.suptitle(
-        f"{summary.scenario.title}: vehicles an hour by road, planned (solid) and target (dashed); blue from first to "
-        f"second junction, orange back; background × {scale:g}",
+        f"{summary.scenario.title}\nvehicles an hour by road, planned (solid) and target (dashed); blue from first to "
+        f"second junction, orange back; background × {scale:g}; {'' if hours else 'no '}whole hours",
         fontsize=9.5, x=0.01, ha="left",
     )  # fmt: skip
     figure.supxlabel("hour of the day", fontsize=9)
@@ -105,14 +106,11 @@ def _busiest(totals: Mapping[tuple[str, int], float]) -> list[str]:
     return sorted(sorted(by_road, key=lambda road: (-by_road[road], road))[:MOST_PANELS])
 
 
-def _hours(axes: Axes, by_hour: Mapping[int, float], colour: str, line: str, label: str) -> None:
-    hours = sorted(by_hour)
-    if hours:
-        edges = [*hours, hours[-1] + 1]
-        axes.stairs(
-            [by_hour.get(hour, 0.0) for hour in range(hours[0], hours[-1] + 1)],
-            range(edges[0], edges[-1] + 1), color=colour, linestyle=line, linewidth=1.4, label=label,
-        )  # fmt: skip
+def _hours(axes: Axes, volumes: Sequence[float | None], hours: range, colour: str, line: str) -> None:
+    """Draw volumes by the hour, with a gap where there is none: a line down to 0 would read as an empty road."""
+    if any(volume is not None for volume in volumes):
+        heights = [np.nan if volume is None else volume for volume in volumes]
+        axes.stairs(heights, [*hours, hours.stop], baseline=None, color=colour, linestyle=line, linewidth=1.4)
 
 
 def _lengths(summary: DemandSummary) -> Figure:
@@ -125,7 +123,7 @@ def _lengths(summary: DemandSummary) -> Figure:
         axes.hist(km, bins=np.arange(0, longest + 2, 2), weights=np.full(len(km), 1 / len(km)), color="#4c78a8")
         axes.axvline(float(km.mean()), color="#d55e00", linewidth=1.2)
         axes.set_title(f"{name}: {len(km):,}, mean {km.mean():.1f} km")
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("trip length by the fastest way, km")
     return figure
 
@@ -167,7 +165,6 @@ def _arrivals(summary: DemandSummary, network: Network) -> Figure:
         lambda at, _: format_clock(grid_s[0] + at * BIN_S)[:5] if 0 <= at < len(grid_s) else ""
     )
     axes.grid(visible=False)
-    axes.set_title(
-        f"{summary.scenario.title}: people who arrive at each gate by car or shuttle in ten minutes, planned"
-    )
+    by = "by car, shuttle, coach or on foot"
+    axes.set_title(f"{summary.scenario.title}: people who arrive at each gate {by} in ten minutes, planned")
     return figure

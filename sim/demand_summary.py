@@ -17,6 +17,7 @@ from sim.demand.places import Places, Points
 from sim.demand.population import Population
 from sim.demand.tables import Count, demand_file, read_counts
 from sim.demand.volumes import VolumeKey, population_volumes
+from sim.demand_document import Calibrated
 from sim.network.graph import EdgeGraph
 from sim.network.overlaid import load_overlaid
 from sim.scenario import Controllers, ControllerUse, Scenario
@@ -70,12 +71,15 @@ class DemandSummary:
     modes: dict[str, int]
     lengths_m: dict[str, Floats]
     arrivals: dict[str, dict[int, int]]
-    """People who reach each site, by the second at which the ten minutes begin."""
+    """People who reach each site, by the second at which the ten minutes begin; by coach where their coach halts."""
     volumes: dict[VolumeKey, float]
     compared: tuple[Comparison, ...]
+    targets: int
+    """Rows of the network's table of counts, in whatever hours."""
 
     def document(self) -> dict[str, Any]:
         """Return the figures as JSON."""
+        fitted = calibration_of(self.scenario)
         return {
             "scenario": self.scenario.name,
             "background_scale": self.scenario.demand.background.scale if self.scenario.demand.background else None,
@@ -92,8 +96,21 @@ class DemandSummary:
                 }
                 for one in self.compared
             ],
-            "calibrated": False,
+            "calibrated": is_calibrated(self.scenario),
+            "calibrated_to": fitted.model_dump() if fitted is not None else None,
         }  # fmt: skip
+
+
+def calibration_of(scenario: Scenario) -> Calibrated | None:
+    """Return the counts that a scenario's background was fitted to, if any."""
+    traffic = scenario.demand.background
+    return traffic.calibrated_to if traffic is not None else None
+
+
+def is_calibrated(scenario: Scenario) -> bool:
+    """Return whether the background met FHWA's criteria at counts, and drives as many vehicles still."""
+    fitted, traffic = calibration_of(scenario), scenario.demand.background
+    return fitted is not None and fitted.fhwa_met and traffic is not None and traffic.scale == 1
 
 
 def summarise(scenario: Scenario) -> DemandSummary:
@@ -117,19 +134,25 @@ def summarise(scenario: Scenario) -> DemandSummary:
         population=population,
         modes=_modes(population),
         lengths_m=_lengths_m(population, places),
-        arrivals=_arrivals(population, places),
+        arrivals=_arrivals(population, places, walk_mps=scenario.requests.walk_speed_mps),
         volumes=volumes,
         compared=compare(counts, volumes, scenario),
+        targets=len(counts),
     )
+
+
+def whole_hours(scenario: Scenario) -> range:
+    """Return the hours of the day that a scenario's demand fills."""
+    return range(-(-scenario.time.begin_s // 3600), scenario.time.end_s // 3600)
 
 
 def compare(counts: Sequence[Count], volumes: Mapping[VolumeKey, float], scenario: Scenario) -> tuple[Comparison, ...]:
     """Return counts and volumes side by side in the whole hours of a scenario."""
-    first, last = -(-scenario.time.begin_s // 3600), scenario.time.end_s // 3600
+    hours = whole_hours(scenario)
     return tuple(
         Comparison(count, volumes.get((count.road, count.hour, count.vehicle_class), 0.0))
         for count in sorted(counts)
-        if first <= count.hour < last
+        if count.hour in hours
     )
 
 
@@ -179,8 +202,8 @@ def _points(ends: Sequence[tuple[str, float, str, float]], places: Places) -> tu
     return origins, targets
 
 
-def _arrivals(population: Population, places: Places) -> dict[str, dict[int, int]]:
-    """Return when people reach the sites by car, service or coach, at the pace of busy roads."""
+def _arrivals(population: Population, places: Places, *, walk_mps: float) -> dict[str, dict[int, int]]:
+    """Return when people reach the sites by car, service, coach or on foot, at the pace of busy roads."""
     inbound = [car for car in population.cars if car.inbound]
     ends = [(car.origin_edge, car.origin_pos_m, car.destination_edge, car.destination_pos_m) for car in inbound]
     drive_s = SLOWER * places.direct_s(*_points(ends, places))
@@ -190,7 +213,15 @@ def _arrivals(population: Population, places: Places) -> dict[str, dict[int, int
         for rider in population.riders
         if rider.shift_start_s is not None
     )
+    walkers = [walker for walker in population.walkers if walker.site is not None]
+    ends = [(w.origin_edge, w.origin_pos_m, w.destination_edge, w.destination_pos_m) for w in walkers]
+    walk_s = places.direct_m(*_points(ends, places)) / walk_mps
+    on_foot = ((str(walker.site), walker.depart_s + float(s)) for walker, s in zip(walkers, walk_s, strict=True))
     found: dict[str, Counter[int]] = {}
-    for site, at_s in chain(cars, riders):
+    for site, at_s in chain(cars, riders, on_foot):
         found.setdefault(site, Counter())[int(at_s // BIN_S * BIN_S)] += 1
+    for trip in population.background:
+        if trip.arrival is not None and trip.persons:
+            site, at_s = trip.arrival
+            found.setdefault(site, Counter())[int(at_s // BIN_S * BIN_S)] += trip.persons
     return {site: dict(sorted(found[site].items())) for site in sorted(found)}

@@ -8,13 +8,39 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from sim.demand_summary import Comparison, DemandSummary, Fitness
+from sim.demand_calibration import Calibration
+from sim.demand_summary import Comparison, DemandSummary, Fitness, calibration_of, is_calibrated, whole_hours
+from sim.fields import format_clock
 from sim.runner.counted import LATE_S, Counted
+from sim.scenario import Scenario
 
-NOT_CALIBRATED = (
-    "not calibrated: the targets are assumed from daily volumes, nobody counted them; "
-    "`bitgreen demand calibrate COUNTS.csv` fits flows to counts"
-)
+TARGETS = "the targets are assumed from daily volumes, nobody counted them"
+HOW = "`bitgreen demand calibrate COUNTS.csv` fits flows to counts"
+
+
+def standing(scenario: Scenario, *, targets: bool) -> str:
+    """Return whether a demand is calibrated; `targets` says whether the network has any of its own."""
+    fitted = calibration_of(scenario)
+    if fitted is None:
+        return f"not calibrated: {f'{TARGETS}; ' if targets else ''}{HOW}"
+    against = f"; {TARGETS}" if targets else ""
+    word = "calibrated" if is_calibrated(scenario) else "NOT calibrated"
+    return (
+        f"{word}: flows fitted to {fitted.file}, {fitted.volumes} "
+        f"volumes have GEH below 5 at {fitted.geh_below_5_share:.1%} of its {fitted.counts} counts, sum "
+        f"{fitted.sum_error:+.1%}: FHWA's criteria are {'met' if fitted.fhwa_met else 'NOT met'}{against}"
+    )
+
+
+def nothing_to_compare(summary: DemandSummary) -> str:
+    """Return why no target stands beside a volume."""
+    if not summary.targets:
+        return f"network {summary.scenario.network} has no table of counts (demand_counts.csv) to compare with"
+    span = summary.scenario.time
+    if not whole_hours(summary.scenario):
+        clocks = f"{format_clock(span.begin_s)} to {format_clock(span.end_s)}"
+        return f"{clocks} holds no whole hour: counts and targets are by the hour"
+    return "the network's table of counts has no row for these hours"
 
 
 def run_document(counted: Counted, compared: Sequence[Comparison]) -> dict[str, object]:
@@ -32,16 +58,19 @@ def run_document(counted: Counted, compared: Sequence[Comparison]) -> dict[str, 
     }
 
 
-def calibration_document(compared: Sequence[Comparison], fitness: Fitness, out: Path | None) -> dict[str, object]:
-    """Return how well a calibration meets the counts."""
+def calibration_document(found: Calibration, out: Path | None) -> dict[str, object]:
+    """Return how well a calibration meets the counts, and what they leave open."""
+    fitness, coverage = found.fitness, found.coverage
     return {
-        "calibrated": True,
+        "calibrated": fitness.good,
         "fhwa": {
             "met": fitness.good,
             "share_geh_below_5": round(fitness.share_good, 4),
             "sum_error": round(fitness.sum_error, 4),
         },
-        "counts": [_row(one) for one in compared],
+        "counted": coverage.counted,
+        "not_counted": {**coverage.open, "held_by": coverage.held_by or None},
+        "counts": [_row(one) for one in found.compared],
         "scenario": str(out) if out is not None else None,
     }
 
@@ -63,7 +92,7 @@ def print_people(summary: DemandSummary, console: Console) -> None:
     for group, metres in summary.lengths_m.items():
         if len(metres):
             lengths.add_row(group, f"{len(metres):,}", f"{metres.mean() / 1000:.1f}")
-    arrivals = Table("gate", "arrivals", "most in ten minutes", box=None)
+    arrivals = Table("gate", "arrivals by car, shuttle, coach, foot", "most in ten minutes", box=None)
     for site, bins in summary.arrivals.items():
         arrivals.add_row(site, f"{sum(bins.values()):,}", str(max(bins.values())))
     for table in (modes, lengths, arrivals):
@@ -71,12 +100,17 @@ def print_people(summary: DemandSummary, console: Console) -> None:
         console.print()
 
 
-def print_counts(compared: Sequence[Comparison], what: str, console: Console) -> None:
-    """Print counts and volumes by road and class, with GEH and FHWA's criteria."""
-    if not compared:
-        console.print("the network has no table of counts for these hours")
-        return
-    table = Table("road", "class", "target/h", f"{what}/h", "mean GEH", "worst GEH", "hours below 5", box=None)
+def print_counts(compared: Sequence[Comparison], what: str, console: Console, *, against: str) -> None:
+    """Print counts and volumes by road and class, with GEH and FHWA's criteria.
+
+    Parameters
+    ----------
+    compared
+        At least one.
+    what, against
+        Words for the volumes and for the counts.
+    """
+    table = Table("road", "class", f"{against}/h", f"{what}/h", "mean GEH", "worst GEH", "hours below 5", box=None)
     keys = sorted({(one.count.road, one.count.vehicle_class) for one in compared})
     for road, vehicle_class in keys:
         own = [one for one in compared if (one.count.road, one.count.vehicle_class) == (road, vehicle_class)]
@@ -89,7 +123,7 @@ def print_counts(compared: Sequence[Comparison], what: str, console: Console) ->
     console.print(table)
     fitness = Fitness.of(compared)
     console.print(
-        f"{what}: GEH below 5 at {fitness.share_good:.1%} of {fitness.counts} counts (FHWA asks 85 %), "
+        f"{what}: GEH below 5 at {fitness.share_good:.1%} of {fitness.counts} {against}s (FHWA asks 85 %), "
         f"sum {fitness.sum_error:+.1%} (within 5 %)"
     )
 

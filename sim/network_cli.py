@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
+from sim.errors import OutputError
 from sim.network.checks.record import CheckReport
 from sim.terminal import Json, ProgressLines, results
 
@@ -42,7 +43,7 @@ class Steps(ProgressLines):
 
 @network_app.command("import-osm")
 def import_osm(
-    file: Annotated[Path, typer.Argument(help="An OpenStreetMap extract: .osm, .osm.gz or .osm.bz2.")],
+    file: Annotated[Path, typer.Argument(help="An OpenStreetMap extract: .osm, .osm.gz, .osm.bz2 or .osm.xz.")],
     name: Annotated[str | None, typer.Option(help="The network's name. [default: as the file]")] = None,
     bbox: Annotated[str | None, typer.Option(help="Take this part alone.", metavar="W,S,E,N")] = None,
     smallest: Annotated[
@@ -94,7 +95,9 @@ def network_build(
     for warning in built.warnings:
         results.print(f"  netconvert: {warning}", markup=False, soft_wrap=True)
     for stop in built.off_network:
-        results.print(f"  off the network: {stop}", markup=False, soft_wrap=True)
+        fate = "kept for the line that calls there" if stop.built else "left out"
+        what = f"stop {stop.place} {stop.name_ko}, {stop.distance_m:.0f} m from every road: {fate}"
+        results.print(f"  off the network: {what}", markup=False, highlight=False, soft_wrap=True)
 
 
 @network_app.command("check")
@@ -136,7 +139,10 @@ def network_overlays(name: NetworkName = "bitgreen") -> None:
     """List what is planned for a network and can be built on top of it."""
     from sim.network.overlays import list_overlays
 
-    for overlay in list_overlays(name):
+    overlays = list_overlays(name)
+    if not overlays:
+        results.print(f"network {name} has no overlays", highlight=False)
+    for overlay in overlays:
         results.print(f"{overlay.name:20} {overlay.year}  {overlay.title}", markup=False, highlight=False)
         for line in (overlay.description, f"source: {overlay.source}"):
             results.print(f"  {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -145,35 +151,55 @@ def network_overlays(name: NetworkName = "bitgreen") -> None:
 @network_app.command("show")
 def network_show(
     name: NetworkName = "bitgreen",
-    out: Annotated[Path | None, typer.Option(help="The map, a PNG file. [default: NAME.png]")] = None,
-    gpkg: Annotated[Path | None, typer.Option(help="Write a GeoPackage of roads and places too.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The map, a .png file. [default: NAME.png]")] = None,
+    gpkg: Annotated[Path | None, typer.Option(help="Write a GeoPackage of roads and places, a .gpkg file.")] = None,
     close_ups: Annotated[
         Path | None, typer.Option(help="Folder for pictures of interchanges and the complex, lane by lane.")
     ] = None,
     gate: Annotated[
-        Path | None, typer.Option(help="The plant gate at shift start in sumo-gui, a PNG file; a minute or two.")
+        Path | None, typer.Option(help="The plant gate at shift start in sumo-gui, a .png file; a minute or two.")
     ] = None,
     overlay: OverlayNames = None,
 ) -> None:
-    """Draw a map of a network: roads by status, sites, stops, and what lies beside the roads."""
+    """Draw a map of a network: roads by status, sites, stops, and what lies beside the roads.
+
+    With --gpkg, --close-ups or --gate the map is drawn when --out asks for it.
+    """
     from sim.network.closeups import draw_close_ups
     from sim.network.geo import write_geopackage
     from sim.network.overlaid import load_overlaid
     from sim.network.show import draw_network
-    from sim.screenshot import gate_picture
+    from sim.screenshot import GATE_CAPTION, gate_picture
 
+    wanted = {"--out": (out, ".png"), "--gpkg": (gpkg, ".gpkg"), "--gate": (gate, ".png")}
+    for option, (path, suffix) in wanted.items():
+        _check_file(option, path, suffix)
     network = load_overlaid(name, overlay or ())
-    path = out or Path(f"{name}.png")
-    missing = draw_network(network, path)
-    results.print(f"map: {path}", soft_wrap=True)
-    if missing:
-        results.print(f"  no room for {len(missing)} names: {', '.join(missing)}", markup=False, soft_wrap=True)
-    if gpkg is not None:
-        write_geopackage(network, gpkg)
-        results.print(f"GeoPackage: {gpkg}", soft_wrap=True)
     if close_ups is not None:
         for picture in draw_close_ups(network, close_ups):
             results.print(f"close-up: {picture}", soft_wrap=True)
+    if out is not None or (gpkg, close_ups, gate) == (None, None, None):
+        path = out or Path(f"{name}.png")
+        missing = draw_network(network, path)
+        results.print(f"map: {path}", soft_wrap=True)
+        if missing:
+            results.print(f"  no room for {len(missing)} names: {', '.join(missing)}", markup=False, soft_wrap=True)
+    if gpkg is not None:
+        write_geopackage(network, gpkg)
+        results.print(f"GeoPackage: {gpkg}", soft_wrap=True)
     if gate is not None:
         gate_picture(name, gate)
-        results.print(f"plant gate: {gate}", soft_wrap=True)
+        results.print(f"plant gate: {gate}: {GATE_CAPTION}", soft_wrap=True, highlight=False)
+
+
+def _check_file(option: str, path: Path | None, suffix: str) -> None:
+    """Raise an `OutputError` unless a file is what its name says and has a folder, before minutes of work."""
+    if path is None:
+        return
+    if path.suffix.lower() != suffix:
+        msg = f"{option} {path}: found another ending, allowed: a {suffix} file"
+        raise OutputError(msg)
+    if path.is_dir() or not path.parent.is_dir():
+        found = "a folder of this name" if path.is_dir() else f"no folder {path.parent}"
+        msg = f"{option} {path}: found {found}; allowed: a file in a folder that exists"
+        raise OutputError(msg)

@@ -25,6 +25,7 @@ from sim.network.checks.signals import read_signals
 from sim.network.edges import traffic_lanes
 from sim.network.geo import read_net
 from sim.network.sheets import STATUSES
+from sim.screenshot import GATE_CAPTION
 from sim.traffic import PROBE_EVERY_S, ROAD_CLASSES, SAMPLE_S, TELEPORT_S, Traffic, classed_roads, measure_traffic
 
 NAME = "bitgreen"
@@ -39,9 +40,15 @@ HEAD = """# Network
   (`make check`). An imported network has no tables: what needs them is skipped with the reason, and faults of its
   geometry are noted, since they are not ours to mend.
 - `bitgreen network show [NAME] [--out MAP.png] [--gpkg FILE.gpkg] [--close-ups FOLDER]`: a map by status, lanes and
-  levels; roads and places as a GeoPackage in the net's own projection (the layer `about` holds source and licence);
-  interchanges, the plant gate and the complex lane by lane; with `--gate GATE.png` the plant gate at shift start as
-  sumo-gui shows it (needs a screen or xvfb).
+  levels; roads and places, gateways among them, as a GeoPackage in the net's own projection (the layer `about` holds
+  source and licence); interchanges, the plant gate and the complex lane by lane; with `--gate GATE.png` the plant gate
+  at shift start as sumo-gui shows it (needs a screen or xvfb): {gate}.
+  The map alone is drawn without being asked for.
+- `bitgreen network overlays [NAME]` lists what is planned and can be built on top. `build` (into a folder of its own),
+  `check` and `show` take `--overlay OVERLAY`, several times if need be, and scenarios name theirs under `overlays`.
+
+Whoever edits a table builds anew: runs and `scenario validate` take the files in `built/` as they are and do not look
+whether tables are newer, which only `check` does (it builds a second time and compares).
 
 **Status.** Each road and place says how sure it is: `confirmed` (coordinates or geometry from a named source), `likely`
 (one step of inference), `schematic` (a guess that keeps the network whole), `assumed` (a figure chosen so that the
@@ -60,7 +67,7 @@ minutes are known; the peak is not."""
 
 def page(network: Network, checks: Sequence[Check], morning: str) -> str:
     """Return the whole page; `morning` is its last part as it stands or anew."""
-    head = HEAD.format(name=network.name, attribution=network.attribution)
+    head = HEAD.format(name=network.name, attribution=network.attribution, gate=GATE_CAPTION)
     return f"{head}\n{figures(network)}\n\n{_check_table(checks)}\n\n{morning.strip()}\n"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
-from sim.demand.draws import Integers, named_streams, poisson_times
+from sim.demand.draws import Floats, Integers, multiplier_at, named_streams, poisson_times
 from sim.demand.fit import Fit, fit_flows, gateway_pairs
 from sim.demand.places import Places, require
 from sim.demand.population import BackgroundTrip
@@ -58,18 +58,30 @@ def background(
     return [replace(trip, vehicle_id=f"bg.{number:05d}") for number, (trip, _, _) in enumerate(trips, start=1)]
 
 
-def fit_counts(counts: list[Count], places: Places, *, known: Known, share: float, where: str) -> dict[str, Fit]:
-    """Return the flows by class that meet counts; `share` of the `known` commuters come by car."""
+def fit_counts(
+    counts: Sequence[Count],
+    places: Places,
+    *,
+    known: Known,
+    share: float,
+    where: str,
+    prior: Sequence[Count] = (),
+    start: Mapping[str, Mapping[tuple[str, str], Floats]] | None = None,
+) -> dict[str, Fit]:
+    """Return the flows by class that meet counts, and `prior` or the flows of `start` where there are none.
+
+    `share` of the `known` commuters come by car.
+    """
     sections = sections_of(places.graph)
-    require_sections({count.road for count in counts}, sections, where=where)
+    require_sections({count.road: count.row for count in reversed(counts)}, sections, where=where)
     cars = {key: share * vehicles for key, vehicles in known.items()}
     fits = {}
-    for vehicle_class in sorted({count.vehicle_class for count in counts}):
+    for vehicle_class in sorted({count.vehicle_class for count in (*counts, *prior)} | set(start or {})):
         pairs = gateway_pairs(places.network, places.graph, vclass=COUNT_CLASSES[vehicle_class])
-        own = [count for count in counts if count.vehicle_class == vehicle_class]
-        fits[vehicle_class] = fit_flows(
-            pairs, own, sections, places.graph, known=cars if vehicle_class == "car" else {}
-        )
+        own, held = ([one for one in some if one.vehicle_class == vehicle_class] for some in (counts, prior))
+        counted = cars if vehicle_class == "car" else {}
+        flows = start.get(vehicle_class, {}) if start is not None else None
+        fits[vehicle_class] = fit_flows(pairs, own, sections, places.graph, known=counted, prior=held, start=flows)
     return fits
 
 
@@ -122,6 +134,22 @@ def _trips(scenario: Scenario, stream: _Stream, places: Places) -> Iterator[Back
                 group="truck" if truck else "background",
                 edges=onward.setdefault(edge, ids[edge:]),
             )
+
+
+def flows_by_hour(model: Background) -> dict[str, dict[tuple[str, str], Floats]]:
+    """Return the vehicles an hour, shape (24,), of a document's flows by class, origin and destination."""
+    found: dict[str, dict[tuple[str, str], Floats]] = {vehicle_class: {} for vehicle_class in COUNT_CLASSES}
+    for flow in model.flows:
+        profile = flow.profile if flow.profile is not None else model.profile
+        per_h = (
+            flow.vehicles_per_h.value * model.scale * np.array([multiplier_at(profile, 3600 * h) for h in range(24)])
+        )
+        ends = [(flow.origin, flow.destination), (flow.destination, flow.origin)]
+        for pair in ends if model.both_ways else ends[:1]:
+            for vehicle_class, share in (("car", 1 - flow.truck_share), ("truck", flow.truck_share)):
+                own = found[vehicle_class]
+                own[pair] = own.get(pair, 0.0) + share * per_h
+    return found
 
 
 def _path(flow: Flow, places: Places, where: str, *, back: bool) -> Integers:

@@ -96,6 +96,7 @@ def _trip(run: CoachRun, persons: int, places: Places) -> BackgroundTrip:
         origin_pos_m=site_m if outward else away_m,
         destination_pos_m=away_m if outward else site_m,
         persons=persons,
+        arrival=(run.site, run.at_s) if run.direction == "in" else None,
     )
 
 

@@ -41,7 +41,7 @@ def commuters(
     return CommuterTrips(
         riders=_riders(scenario, model, places, people),
         cars=_cars(scenario, model, places, people, drives),
-        walkers=_walkers(scenario, places, people),
+        walkers=_walkers(scenario, model, places, people),
     )
 
 
@@ -153,7 +153,7 @@ def _parks(places: Places) -> dict[str, Sequence[str]]:
     return {site: tuple(names) for site, names in found.items()}
 
 
-def _walkers(scenario: Scenario, places: Places, people: People) -> list[Walker]:
+def _walkers(scenario: Scenario, model: Commuters, places: Places, people: People) -> list[Walker]:
     walks = people.mode == Mode.WALK
     rows = np.flatnonzero(walks)
     metres = np.zeros(len(people))
@@ -172,6 +172,7 @@ def _walkers(scenario: Scenario, places: Places, people: People) -> list[Walker]
                     destination_edge=end_edge,
                     destination_pos_m=end_m,
                     depart_s=float(times_s[row]),
+                    site=None if home else model.destinations[people.site[row]],
                 )
             )
     return walkers

@@ -24,6 +24,8 @@ from sim.network.graph import EdgeGraph
 SLOWER = 1.3
 """Times on the road against free flow: signals and the peak add 25 to 40 % (the survey's table of distances)."""
 RIDGE = 0.02
+WEAK = 0.1
+"""Weight, beside counts of the same hour, of what nobody counted: it holds what they leave open and yields to them."""
 HOURS = 24
 
 
@@ -38,7 +40,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """Vehicles an hour of one class, shape (pairs, 24), and the hours that were counted."""
+    """Vehicles an hour of one class, shape (pairs, 24), and the hours that something is known of."""
 
     pairs: tuple[Pair, ...]
     per_h: Floats
@@ -65,6 +67,8 @@ def fit_flows(
     graph: EdgeGraph,
     *,
     known: Mapping[tuple[str, int], float],
+    prior: Sequence[Count] = (),
+    start: Mapping[tuple[str, str], Floats] | None = None,
 ) -> Fit:
     """Return the flows of one class that meet its counts best.
 
@@ -74,12 +78,19 @@ def fit_flows(
         Of one vehicle class.
     known
         Vehicles by section and hour that are counted too but come from elsewhere, such as commuters.
+    prior
+        Targets of the same class where nobody counted; alone in the hours without any count.
+    start
+        Vehicles an hour between gateways, shape (24,) each, that the flows leave only as far as counts ask. Without
+        them the hours without a target take the nearest one's flows.
     """
-    roads = sorted({count.road for count in counts})
+    counted = {(count.road, count.hour) for count in counts}
+    wanted = {(one.road, one.hour): one.vehicles - known.get((one.road, one.hour), 0.0) for one in (*prior, *counts)}
+    roads, hours = sorted({road for road, _ in wanted}), sorted({hour for _, hour in wanted})
     passes, late = _passing(pairs, [sections[road] for road in roads], graph)
-    wanted = {(count.road, count.hour): count.vehicles - known.get((count.road, count.hour), 0.0) for count in counts}
-    hours = sorted({count.hour for count in counts})
-    per_h = np.zeros((len(pairs), HOURS))
+    weighed = {hour for _, hour in counted}
+    none = np.zeros(HOURS)
+    per_h = np.array([(start or {}).get((pair.origin, pair.destination), none) for pair in pairs]).reshape(-1, HOURS)
     before: Floats | None = None
     for hour in hours:
         rows = [row for row, road in enumerate(roads) if (road, hour) in wanted]
@@ -87,7 +98,16 @@ def fit_flows(
         # the first hour follows on one like itself
         carried = np.zeros(len(rows)) if before is None else (passes[rows] * late[rows]) @ before
         passing = passes[rows] if before is None else passes[rows] * (1 - late[rows])
-        before = per_h[:, hour] = _solve(passing, target - carried, scale=np.maximum(target, 25.0))
+        weak = [hour in weighed and (roads[row], hour) not in counted for row in rows]
+        before = per_h[:, hour] = _solve(
+            passing,
+            target - carried,
+            scale=np.maximum(target, 25.0),
+            weight=np.where(weak, WEAK, 1.0),
+            start=per_h[:, hour],
+        )
+    if start is not None:
+        return Fit(tuple(pairs), per_h, tuple(range(HOURS)))
     for hour in range(HOURS):
         if hour not in hours:
             per_h[:, hour] = per_h[:, min(hours, key=lambda one: (abs(one - hour), one))]
@@ -110,12 +130,13 @@ def entered_s(path: Integers, graph: EdgeGraph) -> Floats:
     return SLOWER * np.concatenate(([0.0], np.cumsum(graph.time_s[path])[:-1]))
 
 
-def _solve(passing: Floats, target: Floats, *, scale: Floats) -> Floats:
-    weight = 1 / np.sqrt(scale)
+def _solve(passing: Floats, target: Floats, *, scale: Floats, weight: Floats, start: Floats) -> Floats:
     size = passing.shape[1]
-    ridge = RIDGE * np.sqrt(weight.mean()) * np.eye(size)
+    # the evenest change of what there is counts for less than the weakest target
+    ridge = RIDGE * weight.min() * np.sqrt((1 / np.sqrt(scale)).mean()) * np.eye(size)
+    weight = weight / np.sqrt(scale)
     matrix = np.vstack([passing * weight[:, np.newaxis], ridge])
-    found, _ = nnls(matrix, np.concatenate([target * weight, np.zeros(size)]), maxiter=50 * size)
+    found, _ = nnls(matrix, np.concatenate([target * weight, ridge @ start]), maxiter=50 * size)
     return np.asarray(found, dtype=np.float64)
 
 

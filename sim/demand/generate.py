@@ -76,7 +76,7 @@ def generate(scenario: Scenario, network: Network, graph: EdgeGraph) -> Populati
 def _staff(scenario: Scenario, places: Places, people: People | None, parts: _Parts) -> None:
     """Add the commuters and the coaches that carry some of them."""
     model = scenario.demand.commuters
-    runs = read_coaches(places.network.name) if scenario.demand.coaches else []
+    runs = read_coaches(places.network) if scenario.demand.coaches else []
     seats = Seats({})
     if model is not None and people is not None:
         seats = take_seats(runs, model, people)

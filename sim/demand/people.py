@@ -122,7 +122,7 @@ def _homes(model: Commuters, places: Places, home: Integers, uniforms: Floats) -
 
 def _shifts(model: Commuters, places: Places, site: Integers, uniforms: Floats) -> tuple[Floats, Floats]:
     """Return when each person's work starts and ends: a shift of those that name the site, else of those with "*"."""
-    shifts = model.shifts or read_shifts(places.network.name, places.network.overlays)
+    shifts = model.shifts or read_shifts(places.network)
     _check_shifts(model, places)
     starts_s, ends_s = np.empty(len(site)), np.empty(len(site))
     for number, name in enumerate(model.destinations):

@@ -70,7 +70,7 @@ class Car:
 
 @dataclass(frozen=True, slots=True)
 class Walker:
-    """A commuter who walks all the way to a site, or home."""
+    """A commuter who walks all the way to a site, or home: then `site` is None."""
 
     person_id: str
     origin_edge: str
@@ -78,13 +78,15 @@ class Walker:
     destination_edge: str
     destination_pos_m: float
     depart_s: float
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BackgroundTrip:
     """A vehicle of no commuter: between two gateways, two sites, or a company coach with its passengers.
 
-    `edges` is its way where that is given; positions are None at a gateway.
+    `edges` is its way where that is given; positions are None at a gateway. `arrival` is the site that a coach brings
+    its passengers to, and when.
     """
 
     vehicle_id: str
@@ -97,6 +99,7 @@ class BackgroundTrip:
     destination_pos_m: float | None = None
     edges: tuple[str, ...] = ()
     persons: int = 0
+    arrival: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 
 from sim.errors import ScenarioError
 from sim.network.graph import EdgeGraph
@@ -26,12 +27,21 @@ def sections_of(graph: EdgeGraph) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def require_sections(roads: Collection[str], known: Mapping[str, int], *, where: str) -> None:
-    """Raise a `ScenarioError` unless all roads are sections of the network."""
-    unknown = sorted(set(roads) - set(known))
-    if unknown:
-        msg = (
-            f"{where}: unknown section {', '.join(unknown[:5])}; allowed are roads with their direction: "
-            f"{', '.join(list(known)[:6])} ..."
-        )
-        raise ScenarioError(msg)
+def require_sections(rows: Mapping[str, int], known: Collection[str], *, where: str) -> None:
+    """Raise a `ScenarioError` unless all roads, given with the row that names them, are sections of the network."""
+    for road, row in rows.items():
+        if road not in known:
+            msg = f"{where}, row {row}: unknown section {road}; {_instead(road, known)}"
+            raise ScenarioError(msg)
+
+
+def _instead(road: str, known: Collection[str]) -> str:
+    """Return what a road that is no section may stand for."""
+    match = _EDGE.fullmatch(road)
+    whole = match["road"] + match["direction"] if match else road
+    if whole in known:
+        return f"it is a piece of a road that is counted as a whole: use {whole}"
+    near = get_close_matches(road, sorted(known), n=3)
+    if near:
+        return f"near are {', '.join(near)}"
+    return f"allowed are roads with their direction: {', '.join(sorted(known)[:6])} ..."

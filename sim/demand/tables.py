@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, get_args
 
+from pydantic import ValidationError
+
 from sim.demand_document import Shift
-from sim.errors import NetworkError, ScenarioError
+from sim.errors import ScenarioError
 from sim.fields import Status, parse_clock
-from sim.network.catalog import network_folder
+from sim.network.catalog import Network, network_folder
+from sim.network.sheets import table_text
 
 Row = Mapping[str, str]
 T = TypeVar("T")
@@ -19,6 +23,9 @@ COUNT_COLUMNS = ("section", "direction", "hour", "class", "vehicles")
 COUNT_CLASSES = {"car": "passenger", "truck": "truck"}
 """Classes that are counted, and the class of SUMO whose roads each takes."""
 MOST_VEHICLES_PER_H = 20_000
+MOST_SEATS = 200
+ROW = ""
+"""Under this name, which no column has, a row holds its number in the file."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,6 +38,8 @@ class Count:
     vehicle_class: str
     vehicles: float
     source: str = ""
+    row: int = field(default=0, compare=False)
+    """Where it stands in its table; 0 for one that stands in none."""
 
     @property
     def road(self) -> str:
@@ -83,27 +92,27 @@ def require_table(network: str, name: str) -> Path:
     return path
 
 
-def read_shifts(network: str, overlays: Sequence[str] = ()) -> list[Shift]:
+def read_shifts(network: Network) -> list[Shift]:
     """Return the shifts of `demand_staff_shifts.csv`, the base's and those of overlays that have one."""
 
     def shift(row: Row) -> Shift:
         return Shift(
-            sites=row["site"].split(),
+            sites=list(_sites(row, "site", network, "*")),
             start_s=_clock(row["start"]),
             end_s=_clock(row["end"]),
-            share=float(row["share"]),
+            share=_number(row, "share", most=1),
             status=_status(row["status"]),
             source=row["source"],
         )
 
     columns = ("site", "start", "end", "share", "status", "source")
-    base = require_table(network, "staff_shifts")
-    added = (network_folder(network) / "overlays" / overlay / base.name for overlay in overlays)
+    base = require_table(network.name, "staff_shifts")
+    added = (network_folder(network.name) / "overlays" / overlay / base.name for overlay in network.overlays)
     files = [base, *(file for file in added if file.is_file())]
     return [one for file in files for one in _read(file, columns, shift)]
 
 
-def read_coaches(network: str) -> list[CoachRun]:
+def read_coaches(network: Network) -> list[CoachRun]:
     """Return the runs of `demand_coaches.csv`, all of the day."""
     columns = (
         *("id", "coach", "direction", "site", "serves", "zone", "origin", "gateway", "at", "seats"),
@@ -116,15 +125,15 @@ def read_coaches(network: str) -> list[CoachRun]:
             id=row["id"],
             coach=row["coach"],
             direction=_one_of(row["direction"], ("in", "out", "empty")),
-            site=row["site"],
-            serves=tuple(row["serves"].split()),
+            site=_one_site(row, "site", network),
+            serves=_sites(row, "serves", network),
             zone=row["zone"],
-            gateway=row["gateway"],
+            gateway=_one_site(row, "gateway", network, *network.gateways),
             at_s=_clock(row["at"]),
-            seats=int(row["seats"]),
+            seats=_whole(row, "seats", most=MOST_SEATS),
         )
 
-    return _read(require_table(network, "coaches"), columns, run)
+    return _read(require_table(network.name, "coaches"), columns, run)
 
 
 def read_trains(network: str) -> list[int]:
@@ -147,42 +156,37 @@ def read_counts(path: Path) -> list[Count]:
     """
 
     def count(row: Row) -> Count:
-        hour, vehicles = int(row["hour"]), float(row["vehicles"])
-        if not 0 <= hour <= 23:
-            msg = f"hour is {row['hour']!r}, allowed are 0 to 23"
-            raise ValueError(msg)
-        if not 0 <= vehicles <= MOST_VEHICLES_PER_H:
-            msg = f"vehicles is {row['vehicles']!r}, allowed are 0 to {MOST_VEHICLES_PER_H}"
-            raise ValueError(msg)
         return Count(
             section=row["section"],
             direction=_one_of(row["direction"], ("+", "-")),
-            hour=hour,
+            hour=_whole(row, "hour", most=23),
             vehicle_class=_one_of(row["class"], COUNT_CLASSES),
-            vehicles=vehicles,
+            vehicles=_number(row, "vehicles", most=MOST_VEHICLES_PER_H),
             source=row.get("source", ""),
+            row=int(row[ROW]),
         )
 
     counts = _read(path, COUNT_COLUMNS, count)
     seen: dict[tuple[str, int, str], int] = {}
-    for number, one in enumerate(counts, start=2):
+    for one in counts:
         key = (one.road, one.hour, one.vehicle_class)
         if key in seen:
             what = f"{one.road}, hour {one.hour}, {one.vehicle_class}"
-            msg = f"{path.name}, row {number}: {what} stands in row {seen[key]} already"
+            msg = f"{path.name}, row {one.row}: {what} stands in row {seen[key]} already"
             raise ScenarioError(msg)
-        seen[key] = number
+        seen[key] = one.row
     return counts
 
 
 def _read(path: Path, columns: tuple[str, ...], make: Callable[[Row], T]) -> list[T]:
     """Return the rows of a table; errors name file and row."""
     found = []
-    for number, row in _rows(path, columns):
+    for row in _rows(path, columns):
         try:
             found.append(make(row))
-        except ValueError as error:  # pydantic's own errors are among these
-            msg = f"{path.name}, row {number}: {error}"
+        except ValueError as error:
+            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            msg = f"{path.name}, row {row[ROW]}: {reason}"
             raise ScenarioError(msg) from None
     if not found:
         msg = f"{path.name}: no rows"
@@ -190,23 +194,58 @@ def _read(path: Path, columns: tuple[str, ...], make: Callable[[Row], T]) -> lis
     return found
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path.name} cannot be read as a UTF-8 table: {error}"
-        raise NetworkError(msg) from None
-    reader = csv.DictReader(text.splitlines())
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
+    reader = csv.DictReader(table_text(path).splitlines())
     missing = [name for name in columns if name not in (reader.fieldnames or ())]
     if missing:
         found = ", ".join(reader.fieldnames or ()) or "nothing"
         msg = f"{path.name}: missing column {', '.join(missing)}; found {found}; needed are {', '.join(columns)}"
         raise ScenarioError(msg)
-    for number, row in enumerate(reader, start=2):
+    for row in reader:
         if None in row or None in row.values():
-            msg = f"{path.name}, row {number}: not as many cells as there are columns"
+            msg = f"{path.name}, row {reader.line_num}: not as many cells as there are columns"
             raise ScenarioError(msg)
-        yield number, {key: value.strip() for key, value in row.items()}
+        yield {key: value.strip() for key, value in row.items()} | {ROW: str(reader.line_num)}
+
+
+def _number(row: Row, column: str, *, most: float) -> float:
+    """Return a cell as a number from 0 to `most`."""
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = math.nan
+    if 0 <= value <= most:
+        return value
+    msg = f"{column} is {row[column]!r}, allowed are 0 to {most:g}"
+    raise ValueError(msg)
+
+
+def _whole(row: Row, column: str, *, most: int) -> int:
+    value = _number(row, column, most=most)
+    if value.is_integer():
+        return int(value)
+    msg = f"{column} is {row[column]!r}, allowed are whole numbers from 0 to {most}"
+    raise ValueError(msg)
+
+
+def _sites(row: Row, column: str, network: Network, *others: str) -> tuple[str, ...]:
+    """Return the sites that a cell names, parted by blanks; `others` are allowed beside those of the network."""
+    found = tuple(row[column].split())
+    allowed = [*others, *sorted(network.sites)]
+    unknown = [name for name in found if name not in allowed]
+    if unknown or not found:
+        what = f"unknown {', '.join(map(repr, unknown))}" if unknown else "empty"
+        msg = f"{column} is {what}; allowed are {', '.join(allowed)}"
+        raise ValueError(msg)
+    return found
+
+
+def _one_site(row: Row, column: str, network: Network, *others: str) -> str:
+    (name, *more) = _sites(row, column, network, *others)
+    if more:
+        msg = f"{column} is {row[column]!r}, allowed is a single name"
+        raise ValueError(msg)
+    return name
 
 
 def _clock(text: str) -> int:

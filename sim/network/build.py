@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sumolib
 
-from sim.errors import NetworkError
+from sim.errors import NetworkError, OutputError
 from sim.network.catalog import dump_places, has_tables, network_folder
 from sim.network.graph import EdgeGraph
 from sim.network.overlays import read_overlays
@@ -77,6 +77,8 @@ def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str]
     NetworkError
         The network has no tables, a table is not valid, netconvert refuses, or a stop, line, site or gateway does
         not fit the roads.
+    OutputError
+        The files cannot be written.
     """
     folder = network_folder(name)
     if not has_tables(name):
@@ -88,8 +90,11 @@ def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str]
     if overlays and out is None:
         msg = f"network {name} with overlays: its files need a folder of their own (--out), not {folder / 'built'}"
         raise NetworkError(msg)
-    tables = built_tables(name, overlays)
     target = folder / "built" if out is None else out
+    if target.exists() and not target.is_dir():
+        msg = f"{target}: found a file; allowed: a folder for the network's files"
+        raise OutputError(msg)
+    tables = built_tables(name, overlays)
     with tempfile.TemporaryDirectory(prefix="bitgreen-network-") as scratch:
         work = Path(scratch)
         net_file = work / f"{name}.net.xml"
@@ -102,8 +107,12 @@ def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str]
         add_file, places_file = work / f"{name}.add.xml", work / "places.json"
         add_file.write_bytes(additional_xml(places, net))
         places_file.write_bytes(dump_places(places))
-        target.mkdir(parents=True, exist_ok=True)
-        files = tuple(Path(shutil.copyfile(file, target / file.name)) for file in (net_file, add_file, places_file))
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            files = tuple(Path(shutil.copyfile(file, target / file.name)) for file in (net_file, add_file, places_file))
+        except OSError as error:
+            msg = f"{target}: the network cannot be written: {error.strerror}"
+            raise OutputError(msg) from error
     off = tuple(sorted(placement.off_network, key=lambda stop: -stop.distance_m))
     return BuildReport(files, warnings, off)
 

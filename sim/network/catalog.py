@@ -214,14 +214,17 @@ def load_network(name: str, *, folder: Path | None = None, overlays: tuple[str, 
     net_file, additional, places_file = (folder / f for f in (f"{name}.net.xml", f"{name}.add.xml", "places.json"))
     for file in (net_file, additional, places_file):
         if not file.is_file():
-            msg = f"{file}: missing; `bitgreen network build {name}` writes it"
+            anew = f"build {name}" if has_tables(name) else f"import-osm FILE --name {name} --force"
+            msg = f"{file}: missing; `bitgreen network {anew}` writes it"
             raise NetworkError(msg)
     try:
         places = Places.model_validate_json(places_file.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        msg = f"{places_file}: at {where or 'the top'}: {first['msg']}; found {str(first['input'])[:80]!r}"
+        # of a damaged file as a whole pydantic holds the bytes
+        found = "" if isinstance(first["input"], bytes) else f"; found {str(first['input'])[:80]!r}"
+        msg = f"{places_file}: at {where or 'the top'}: {first['msg']}{found}"
         raise NetworkError(msg) from error
     return Network(
         name=name,

@@ -136,8 +136,10 @@ def draw_close_ups(network: Network, folder: Path) -> list[Path]:
     net = read_net(network)
     chosen = _views(network, net)
     if not chosen:
-        known = ", ".join(key for _, key, _ in (*INTERCHANGES, *SITES))
-        msg = f"network {network.name!r} has no place for a close-up; drawn are the junctions and sites {known}"
+        msg = (
+            f"network {network.name!r} has none of the places that close-ups are drawn of: the interchanges, the plant "
+            "gate and the station of Bitgreen; allowed here: --out for the map, --gpkg for the roads in any GIS"
+        )
         raise NotFoundError(msg)
     try:
         folder.mkdir(parents=True, exist_ok=True)

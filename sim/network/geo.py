@@ -69,6 +69,7 @@ def _geographic_layers(network: Network) -> dict[str, pd.DataFrame]:
         "car_parks": _places(network.car_parks, net),
         "docks": _places(network.docks, net),
         "chargers": _places(network.chargers, net),
+        "gateways": _gateways(network, net),
         "areas": _areas(network, net),
         "about": pd.DataFrame(
             [
@@ -143,6 +144,17 @@ def _places(places: Mapping[str, BaseModel], net: sumolib.net.Net) -> geopandas.
         cells = place.model_dump(mode="json")
         point = Point(_world(net, (cells.pop("x"), cells.pop("y"))))
         rows.append({"id": key, **cells, "geometry": point})
+    return _frame(rows, net)
+
+
+def _gateways(network: Network, net: sumolib.net.Net) -> geopandas.GeoDataFrame:
+    """Return the gateways at their junctions; several edges stand in one cell, parted by blanks."""
+    rows = []
+    for key, gateway in sorted(network.gateways.items()):
+        cells = {
+            name: " ".join(value) if isinstance(value, tuple) else value for name, value in gateway.model_dump().items()
+        }
+        rows.append({"id": key, **cells, "geometry": Point(_world(net, net.getNode(key).getCoord()))})
     return _frame(rows, net)
 
 

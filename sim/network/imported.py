@@ -22,7 +22,7 @@ from sim.errors import NetworkError, OutputError
 from sim.home import home
 from sim.network.catalog import ATTRIBUTION, Places, StopKerb, dump_places
 from sim.network.graph import EdgeGraph
-from sim.network.osm import Box, OsmData, Progress, read_osm
+from sim.network.osm import Box, OsmData, Progress, read_osm, require_file
 from sim.network.osm_ground import Ground, find_features
 from sim.network.osm_places import PlaceFinder
 from sim.network.osm_plain import STATUS, convert
@@ -36,6 +36,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 BASIS = "OpenStreetMap, not surveyed"
 ACROSS_M = 60.0
 """Longest way on foot between the kerbs of a stop."""
+SHORTEST_M = 8.0
+"""A network without any longer edge has no room for a vehicle."""
 QUICK_EDGES = 5_000
 """A service on request keeps the times between any two edges and renews them: 0.2 GB a table and 3 s at this number,
 four times that at twice the number (a run of 90 minutes on 9,800 edges took 5 minutes and 4.8 GB)."""
@@ -94,6 +96,7 @@ def import_osm(
     OutputError
         A network of this name exists, or the folder cannot be written.
     """
+    require_file(file)  # first, as the name may be its own
     target = _target(name, force=force)
     if smallest not in CLASSES:
         msg = f"--smallest: found {smallest!r}; allowed: {', '.join(CLASSES)}"
@@ -120,7 +123,7 @@ def import_osm(
             folder=target,
             counts=_counts(places, graph, laid, tagged),
             left_out=dict(sorted((reason, count) for reason, count in left_out.items() if count)),
-            notes=tuple(_notes(graph, laid, left_hand=left_hand, side_source=side_source)),
+            notes=(*_notes(net, graph, laid, left_hand=left_hand, side_source=side_source), *_damage(data)),
             warnings=warnings,
         )
         progress("loading", 0.0)
@@ -224,6 +227,13 @@ def _places(data: OsmData, net: sumolib.net.Net, graph: EdgeGraph, laid: Roads, 
     if (graph.reachable("passenger") & graph.reachable("taxi")).sum() < 2:
         msg = "netconvert leaves no roads that cars can drive round; allowed: an extract with connected streets"
         raise NetworkError(msg)
+    longest_m = float(graph.length_m.max())
+    if longest_m < SHORTEST_M:
+        msg = (
+            f"the longest road between two junctions has {longest_m:.1f} m; allowed: an extract with a road of "
+            f"{SHORTEST_M:g} m or more, on which a car can stand"
+        )
+        raise NetworkError(msg)
     ground = Ground(net)
     finder = PlaceFinder(net, graph, ground, laid, find_features(data, ground))
     places = finder.find()
@@ -281,11 +291,25 @@ def _counts(places: Places, graph: EdgeGraph, laid: Roads, tagged: Counter[str])
     }
 
 
-def _notes(graph: EdgeGraph, laid: Roads, *, left_hand: bool, side_source: str) -> Iterator[str]:
+def _damage(data: OsmData) -> Iterator[str]:
+    """Say what the file contradicts itself in, or leaves out."""
+    lost, doubled = data.nodes.without_position, data.nodes.contradictions()
+    if lost:
+        yield f"{lost} nodes without lon or lat: roads end where they miss them"
+    if doubled:
+        yield f"{doubled} nodes come again at another position: the first counts"
+
+
+def _notes(net: sumolib.net.Net, graph: EdgeGraph, laid: Roads, *, left_hand: bool, side_source: str) -> Iterator[str]:
     """Say what a user should know before trusting the network."""
     yield f"traffic keeps {'left' if left_hand else 'right'}, told by {side_source}"
     if not laid.signals:
-        yield "no signal is mapped at a junction: netconvert guessed them from the sizes of the roads"
+        guessed = sum(node.getType() == "traffic_light" for node in net.getNodes())
+        yield (
+            f"no signal is mapped at a junction: netconvert guessed {guessed} from the sizes of the roads"
+            if guessed
+            else "no signal is mapped at a junction, and netconvert found no place for one"
+        )
     outside = int((graph.permits["passenger"] & ~graph.reachable("passenger")).sum())
     if outside:
         yield f"{outside} edges only lead in or out; homes, stops and gates stand on the others"

@@ -37,6 +37,7 @@ PLACE_TAGS: Mapping[str, frozenset[str]] = {
 WAY_KEYS = frozenset({"highway", "railway", "waterway", "route"})
 """Keys that keep a way beside those of places; all but `highway` only to be counted."""
 PACKED: Mapping[bytes, str] = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+ENDINGS = ".osm, .osm.gz, .osm.bz2 or .osm.xz"
 LARGEST_ID = 2**63 - 1
 
 
@@ -99,6 +100,8 @@ class Nodes:
     ids: array[int] = field(default_factory=lambda: array("q"))
     lon: array[float] = field(default_factory=lambda: array("d"))
     lat: array[float] = field(default_factory=lambda: array("d"))
+    without_position: int = 0
+    """Nodes that the file holds without longitude or latitude; they are not among these."""
     _sorted: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     def add(self, node_id: int, lon: float, lat: float) -> None:
@@ -109,16 +112,27 @@ class Nodes:
 
     def rows(self, refs: Sequence[int]) -> NDArray[np.int64]:
         """Return where in the arrays the nodes stand, -1 for those that the file lacks."""
-        if self._sorted is None:
-            ids = np.array(self.ids, dtype=np.int64)
-            order = np.argsort(ids, kind="stable")
-            self._sorted = ids[order], order
-        ids, order = self._sorted
+        ids, order = self._index()
         wanted = np.asarray(refs, dtype=np.int64)
         if not len(ids):
             return np.full(len(wanted), -1, dtype=np.int64)
         found = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
         return np.where(ids[found] == wanted, order[found], -1)
+
+    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the ids in order, and where each stands in the arrays."""
+        if self._sorted is None:
+            ids = np.array(self.ids, dtype=np.int64)
+            order = np.argsort(ids, kind="stable")
+            self._sorted = ids[order], order
+        return self._sorted
+
+    def contradictions(self) -> int:
+        """Return how often an id comes again at another position."""
+        ids, order = self._index()
+        lon, lat = (np.array(values, dtype=np.float64)[order] for values in (self.lon, self.lat))
+        again = ids[1:] == ids[:-1]
+        return int((again & ((np.diff(lon) != 0) | (np.diff(lat) != 0))).sum())
 
 
 @dataclass(slots=True)
@@ -170,9 +184,7 @@ def read_osm(file: Path, *, progress: Progress = lambda _step, _share: None) -> 
     NetworkError
         The file is empty, cut off, not XML or not OpenStreetMap data.
     """
-    if not file.is_file():
-        msg = f"{file}: no such file; allowed: an OpenStreetMap extract, .osm, .osm.gz or .osm.bz2"
-        raise NotFoundError(msg)
+    require_file(file)
     size = file.stat().st_size
     reader = _Reader(file)
     try:
@@ -185,6 +197,14 @@ def read_osm(file: Path, *, progress: Progress = lambda _step, _share: None) -> 
         msg = f"{file}: cannot be unpacked or read: {error}; the file is cut off or damaged: fetch it again"
         raise NetworkError(msg) from error
     return reader.data
+
+
+def require_file(file: Path) -> None:
+    """Raise a `NotFoundError` unless there is a file of this name."""
+    if not file.is_file():
+        found = "a folder" if file.is_dir() else "no such file"
+        msg = f"{file}: found {found}; allowed: an OpenStreetMap extract, {ENDINGS}"
+        raise NotFoundError(msg)
 
 
 def _unpacked(raw: BinaryIO, file: Path) -> BinaryIO:
@@ -204,7 +224,7 @@ def _unpacked(raw: BinaryIO, file: Path) -> BinaryIO:
         msg = f"{file}: found OpenStreetMap's binary form; allowed: XML, which `osmium cat {file.name} -o x.osm` writes"
         raise NetworkError(msg)
     if head.startswith(b"PK"):
-        msg = f"{file}: found a zip archive; allowed: .osm, .osm.gz or .osm.bz2: unpack it first"
+        msg = f"{file}: found a zip archive; allowed: {ENDINGS}: unpack it first"
         raise NetworkError(msg)
     return raw
 
@@ -317,6 +337,7 @@ class _Reader:
 
     def _node(self, node_id: int, attributes: Mapping[str, str]) -> tuple[float, float] | None:
         if "lat" not in attributes or "lon" not in attributes:
+            self.data.nodes.without_position += 1
             return None
         try:
             lon, lat = float(attributes["lon"]), float(attributes["lat"])

@@ -28,11 +28,10 @@ from sim.network.catalog import (
 from sim.network.graph import EdgeGraph
 from sim.network.osm_ground import Feature, Ground
 from sim.network.osm_kerbs import GATE_EDGE_M, JUNCTION_GAP_M, Kerb, Kerbs
-from sim.network.osm_plain import STATUS
+from sim.network.osm_plain import ASSUMED, STATUS
 from sim.network.osm_roads import Roads
 from sim.network.osm_streets import CLOSED, MAIN_CLASSES
 
-ASSUMED = "assumed"
 STOP_REACH_M, PARKING_REACH_M, GATE_REACH_M = 40.0, 150.0, 400.0
 """How far from a road a stop, a car park or a gate may lie; beyond, it is left out."""
 STOP_LENGTH_M, CHARGER_LENGTH_M, PARKING_LENGTH_M = 20.0, 10.0, 60.0
@@ -243,7 +242,7 @@ class PlaceFinder:
             staff=staff,
             shift="",
             opens=None,
-            status=STATUS,
+            status=STATUS if staff is None else ASSUMED,  # nobody maps how many work there
             position_status=STATUS,
         )
 
@@ -396,5 +395,5 @@ def _area(feature: Feature, kind: str, site: str | None) -> Area:
         kind=kind,
         site=site,
         shape=tuple((round(x, 2), round(y, 2)) for x, y in corners),
-        status=STATUS,
+        status=STATUS if feature.tags else ASSUMED,  # squares of residential streets carry no tags
     )

@@ -15,6 +15,8 @@ from sim.network.programs import netconvert
 
 STATUS = "likely"
 """Of everything imported: drawn by many from aerial pictures and on the ground, not surveyed for this purpose."""
+ASSUMED = "assumed"
+"""Of what stands in where the tags are silent."""
 HEAVY_CLASSES = frozenset({"truck", "trailer"})
 TIGHT_ROAD_M, TIGHT_RADIUS_M = 40.0, 1.5
 """Corners at the ends of a road shorter than this: with netconvert's 4 m the junctions eat such roads up (in central
@@ -105,7 +107,8 @@ def _edge(edge: str, key: str, road: Road, laid: Roads) -> Iterator[str]:
         f'spreadType="{"center" if traits.oneway else "right"}" allow="{allowed}" shape="{shape}">'
     )
     way = key.partition(".")[0]
-    params = {"road": key, "survey_id": way, "status": STATUS, "kind": traits.kind, "layer": str(traits.layer)}
+    status = ASSUMED if traits.guessed else STATUS
+    params = {"road": key, "survey_id": way, "status": status, "kind": traits.kind, "layer": str(traits.layer)}
     params |= {"structure": traits.structure} if traits.structure else {}
     for name, value in params.items():
         yield f'  <param key="{name}" value="{value}"/>'

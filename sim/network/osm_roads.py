@@ -220,7 +220,7 @@ def _joined(a: Road, b: Road, node: int, laid: Roads) -> Road | None:
         b = b.reversed()
     if a.nodes[-1] != node or b.nodes[0] != node:
         return None
-    traits = a.traits
+    traits = replace(a.traits, guessed=a.traits.guessed and b.traits.guessed)
     if a.traits != b.traits:
         if a.traits.oneway != b.traits.oneway or a.traits.roundabout != b.traits.roundabout:
             return None

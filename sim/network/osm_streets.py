@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sim.network.osm import OsmData, Way
@@ -54,6 +54,8 @@ PARKING_LANES = frozenset({"parking_aisle", "driveway", "drive-through", "emerge
 CLOSED = frozenset({"no", "private", "agricultural", "forestry", "agricultural;forestry", "military", "emergency"})
 ACCESS_KEYS = ("motorcar", "motor_vehicle", "vehicle", "access")
 """The first that is tagged counts."""
+LANE_KEYS = ("lanes", "lanes:forward", "lanes:backward")
+SPEED_KEYS = ("maxspeed", "maxspeed:forward", "maxspeed:backward")
 MOST_LANES = 6
 MILE_KM = 1.609344
 SPEED = re.compile(r"(\d+(?:\.\d+)?)\s*(km/h|kmh|kph|mph)?")
@@ -77,6 +79,8 @@ class Traits:
     motor_only: bool
     no_trucks: bool
     roundabout: bool
+    guessed: bool = field(compare=False)
+    """Whether no tag tells the lanes, and none the speed; streets alike in all else make one road."""
 
     @property
     def oneway(self) -> bool:
@@ -182,13 +186,14 @@ def _street(way: Way) -> Street:
         motor_only=road.motor_only or tags.get("motorroad") == "yes" or tags.get("foot") == "no",
         no_trucks=tags.get("hgv") == "no",
         roundabout=roundabout,
+        guessed=not any(_count(tags, key) for key in LANE_KEYS) and not any(_speed(tags, key) for key in SPEED_KEYS),
     )
     return Street(way.id, way.refs[::-1] if backwards else way.refs, traits)
 
 
 def _lanes(tags: Mapping[str, str], road: RoadClass, *, single: bool) -> tuple[int, int]:
     """Return the lanes along and against the nodes' order; of an odd number the odd one is for both and left out."""
-    total, ahead, back = (_count(tags, key) for key in ("lanes", "lanes:forward", "lanes:backward"))
+    total, ahead, back = (_count(tags, key) for key in LANE_KEYS)
     if single:
         return min(ahead or total or road.lanes, MOST_LANES), 0
     half = max(total // 2, 1) if total else 1

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim.errors import NetworkError, NotFoundError
 from sim.network.catalog import network_folder
-from sim.network.sheets import KEYS, REMOVALS, table_name
+from sim.network.sheets import KEYS, REMOVALS, table_name, table_text
 
 DOCUMENT = "overlay.yaml"
 OVERRIDES = "road_overrides.csv"
@@ -186,11 +186,7 @@ def _lines(overlay: str, folder: Path) -> list[_Line]:
     """Return all rows of a folder's tables as written; what is wrong in itself is left to the strict reader."""
     lines = []
     for file in sorted(folder.glob("*.csv")):
-        try:
-            rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"{table_name(file)}: cannot be read as a UTF-8 table: {error}"
-            raise NetworkError(msg) from error
+        rows = list(csv.reader(table_text(file).splitlines()))
         for number, cells in enumerate(rows[1:], start=2):
             lines.append(_Line(overlay, file, number, dict(zip(rows[0], map(str.strip, cells), strict=False))))
     return lines

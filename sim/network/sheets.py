@@ -187,13 +187,27 @@ def table_name(file: Path) -> str:
     return f"overlays/{file.parent.name}/{file.name}" if file.parent.parent.name == "overlays" else file.name
 
 
-def _read(file: Path, columns: tuple[str, ...]) -> list[Row]:
+def table_text(file: Path) -> str:
+    """Return the text of a table, without the mark that spreadsheets put before UTF-8.
+
+    Raises
+    ------
+    NetworkError
+        There is no such file, or it is no UTF-8 text.
+    """
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{file}: cannot be read as a UTF-8 table: {error}"
-        raise NetworkError(msg) from error
-    reader = csv.reader(text.splitlines())
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        msg = f"{file}: there is no such table"
+    except UnicodeDecodeError:
+        msg = f"{file}: found no UTF-8 text; allowed: a CSV file, which spreadsheets write as 'CSV UTF-8'"
+    except OSError as error:
+        msg = f"{file}: the table cannot be read: {error.strerror}"
+    raise NetworkError(msg)
+
+
+def _read(file: Path, columns: tuple[str, ...]) -> list[Row]:
+    reader = csv.reader(table_text(file).splitlines())
     found = tuple(next(reader, ()))
     if found != columns:
         msg = f"{table_name(file)}, row 1: found columns {', '.join(found)}; allowed: {', '.join(columns)}"

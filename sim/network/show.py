@@ -48,6 +48,8 @@ AREA_COLOURS = {
     "test_track": "#d5e6d1",
     "housing": "#fbe7c3",
     "station": "#d3e3f1",
+    "industrial": "#e6dcef",
+    "commercial": "#f3d9dc",
 }
 OTHER_AREA = "#ececec"
 SITE_COLOUR, HOME_COLOUR, STATION_COLOUR, DEPOT_COLOUR = "#7b2d8b", "#8a5a00", "#005b96", "#e69f00"
@@ -127,7 +129,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(part, dpi="figure", format="png", metadata={"Software": None})
         part.replace(path)
     except OSError as error:
-        msg = f"{path}: the map cannot be written: {error}"
+        msg = f"{path}: the map cannot be written: {error.strerror}"  # not the name of the part
         raise OutputError(msg) from error
     finally:
         part.unlink(missing_ok=True)
@@ -350,16 +352,16 @@ def _name_roads(labels: Labels, roads: geopandas.GeoDataFrame, box: Bbox, *, mai
 
 def _legend(axes: Axes, ground: Ground, marks: list[Line2D], *, inset: bool) -> None:
     entries: list[tuple[Artist | tuple[Artist, ...], str]] = [(mark, str(mark.get_label())) for mark in marks]
-    if inset:
-        kinds = sorted({area.kind for area in ground.network.areas.values()})
-        entries += [
-            (Patch(facecolor=AREA_COLOURS.get(k, OTHER_AREA), ec="#9a8fa5"), k.replace("_", " ")) for k in kinds
-        ]
-    else:
+    if not inset:
         entries = [*_road_entries(ground.roads), *entries]
         if ground.network.gateways:
             arrow = Line2D([], [], color=GATEWAY_COLOUR, marker="$↔$", ls="", ms=9)
             entries.append((arrow, "gateway of traffic"))
+    if inset or ground.complex_box is None:
+        kinds = sorted({area.kind for area in ground.network.areas.values()})
+        entries += [
+            (Patch(facecolor=AREA_COLOURS.get(k, OTHER_AREA), ec="#9a8fa5"), k.replace("_", " ")) for k in kinds
+        ]
     if entries:
         handles, texts = zip(*entries, strict=True)
         if ground.complex_box is None:

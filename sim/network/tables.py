@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sim.errors import NetworkError
 from sim.network.polyline import line_m
 from sim.network.sheets import REMOVALS, Row, Sheets, keyed
 from sim.network.survey import (
@@ -111,7 +112,11 @@ def _junction(row: Row) -> Junction:
 
 def _roads(sheets: Sheets, junctions: dict[str, Junction]) -> dict[str, Road]:
     """Return the roads with what overlays change of them, without those that overlays take away."""
-    roads = keyed(sheets.rows("roads.csv", ROADS), lambda row: _road(row, junctions))
+    rows = sheets.rows("roads.csv", ROADS)
+    if not rows:
+        msg = "roads.csv: found no rows; allowed: one road or more"
+        raise NetworkError(msg)
+    roads = keyed(rows, lambda row: _road(row, junctions))
     removed = {row.choice("road", roads) for row in sheets.added(REMOVALS, ("road", "status", "reason"))}
     for row in sheets.rows("road_overrides.csv", OVERRIDES):
         road = roads[row.choice("road", roads)]

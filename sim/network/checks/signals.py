@@ -40,9 +40,16 @@ def signal_checks(subject: Subject) -> Iterator[Check]:
     figure = f"{len(plans)} plans, {movements} controlled movements, {len(faults)} faults"
     yield judged(name, figure, ok=not faults, detail=faults, ours=subject.surveyed)
     yield _crossings(subject, plans)
-    cleared = [signal for (signal, _), phases in sorted(plans.items()) if _has_all_red(phases)]
-    figure = f"{len(cleared)} of {len(plans)} plans"
-    yield judged("signals with an all-red clearance", figure, ok=True, detail=[", ".join(cleared)] if cleared else [])
+    yield _clearance(plans)
+
+
+def _clearance(plans: Mapping[tuple[str, str], Sequence[Phase]]) -> Check:
+    """Tell the signals whose traffic sets out while the last of the other has yellow."""
+    without = [
+        f"signal {key[0]}, program {key[1]}" for key, phases in sorted(plans.items()) if not _has_all_red(phases)
+    ]
+    figure = f"{len(plans) - len(without)} of {len(plans)} plans"
+    return judged("signals with an all-red clearance", figure, ok=not without, detail=without, ours=False)
 
 
 def _crossings(subject: Subject, plans: Mapping[tuple[str, str], Sequence[Phase]]) -> Check:

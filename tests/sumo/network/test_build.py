@@ -8,13 +8,15 @@ from xml.etree import ElementTree as ET
 import pytest
 import sumolib
 from shapely.geometry import LineString, Polygon
+from typer.testing import CliRunner
 
-from sim.errors import NetworkError
+from sim.errors import NetworkError, OutputError
 from sim.home import home
 from sim.network.build import BuildReport, build_network
 from sim.network.catalog import Network, load_network, network_folder
 from sim.network.checks.access import bus_turns
 from sim.network.graph import EdgeGraph
+from sim.network_cli import network_app
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +232,26 @@ def test_what_does_not_fit_the_roads_is_named(  # noqa: PLR0917 (pytest's parame
     with pytest.raises(NetworkError, match=message):
         build_network("bitgreen")
     assert (table.parents[1] / "built" / "places.json").read_bytes() == before
+
+
+def test_files_go_into_a_folder_alone(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text("kept", encoding="utf-8")
+    for out, found in (
+        (file, "found a file; allowed: a folder"),
+        (file / "built", "cannot be written: Not a directory"),
+    ):
+        with pytest.raises(OutputError, match=found):
+            build_network("bitgreen", out=out)
+    assert file.read_text(encoding="utf-8") == "kept"
+
+
+def test_stops_away_from_every_road_are_told_in_words(
+    report: BuildReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim.network.build.build_network", lambda *_, **__: report)
+    told = CliRunner().invoke(network_app, ["build", "bitgreen", "--out", str(tmp_path)]).stdout
+    stop = report.off_network[0]
+    fate = "kept for the line that calls there" if stop.built else "left out"
+    assert f"off the network: stop {stop.place} {stop.name_ko}, {stop.distance_m:.0f} m from every road: {fate}" in told
+    assert "OffNetworkStop" not in told

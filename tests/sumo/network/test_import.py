@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import sumolib
+from matplotlib.figure import Figure
+from typer.testing import CliRunner
 
 from sim.documents import load_scenario
 from sim.draft import write_draft
@@ -24,6 +26,7 @@ from sim.network.graph import EdgeGraph
 from sim.network.imported import ImportReport, import_osm
 from sim.network.osm import Box
 from sim.network.show import draw_network
+from sim.network_cli import network_app
 from sim.runner.local import run_one
 from sim.runner.order import Order
 from tests.osm_town import EAST, NORTH, SOUTH, WEST, Map, town
@@ -89,7 +92,9 @@ def test_every_edge_says_what_it_is(net: sumolib.net.Net) -> None:
     for edge in net.getEdges():
         assert edge.getID()[:-1] == edge.getParam("road")
         assert edge.getParam("survey_id") == edge.getParam("road").partition(".")[0]
-        assert edge.getParam("status") == "likely"
+        # the streets with tags for lanes or speed, which the others lack
+        tagged = edge.getParam("survey_id") in {"w101", "w120", "w130", "w131"}
+        assert edge.getParam("status") == ("likely" if tagged else "assumed")
     assert {edge.getParam("layer") for edge in net.getEdges() if edge.getParam("survey_id") == "w120"} == {"1"}
     assert not any(edge.allows(vclass) for edge in net.getEdges() for vclass in ("custom1", "custom2", "rail", "ship"))
     assert not any(edge.allows("pedestrian") for edge in net.getEdges() if edge.getParam("survey_id") == "w120")
@@ -137,6 +142,7 @@ def test_car_parks_chargers_works_and_housing_come_from_the_tags(network: Networ
     works, station = network.sites["industrial.w202"], network.sites["station.n76"]
     assert (works.name_ko, works.kind, works.staff) == ("빛그린산단", "industrial", 117)
     assert (station.name_ko, station.name_en) == ("송정역", "Songjeong Station")
+    assert (works.status, station.status) == ("assumed", "likely"), "nobody maps how many work there"
     assert [area.name_ko for area in network.areas.values() if area.kind == "housing"] == ["하남"]
     assert network.junctions
 
@@ -154,8 +160,64 @@ def test_gateways_have_a_way_in_and_a_way_out(network: Network) -> None:
 
 def test_the_checks_run_without_tables(report: ImportReport) -> None:
     assert not has_tables(report.name)
-    failed = [check.name for check in check_network(report.name).checks if check.outcome == "failed"]
-    assert not failed
+    checks = {check.name: check for check in check_network(report.name).checks}
+    assert not [check.name for check in checks.values() if check.outcome == "failed"]
+    clearance = checks["signals with an all-red clearance"]
+    assert (clearance.outcome, clearance.figure) == ("noted", "0 of 2 plans")
+    assert len(clearance.detail) == 2
+
+
+def test_a_lost_build_is_imported_again(report: ImportReport, home: Path) -> None:
+    net_file = report.folder / "built" / "town.net.xml"
+    kept = net_file.rename(home / "kept.net.xml")
+    with pytest.raises(NetworkError, match="`bitgreen network import-osm FILE --name town --force` writes it"):
+        load_network("town")
+    kept.rename(net_file)
+
+
+def test_a_network_without_the_places_of_bitgreen_has_no_close_ups_and_no_overlays(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(network_app, ["show", network.name, "--close-ups", "pictures", "--out", "map.png"])
+    assert "'town' has none of the places that close-ups are drawn of" in str(shown.exception)
+    assert not list(tmp_path.iterdir()), "found out before anything is drawn"
+    assert "network town has no overlays" in CliRunner().invoke(network_app, ["overlays", "town"]).stdout
+
+
+def test_the_legend_names_the_kinds_of_ground(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr("sim.network.show.save", lambda figure, _: figures.append(figure))
+    draw_network(network, tmp_path / "town.png")
+    legend = figures[0].axes[0].get_legend()
+    assert legend is not None
+    assert {"housing", "industrial"} <= {text.get_text() for text in legend.get_texts()}
+
+
+def test_damage_and_missing_signals_are_noted(home: Path) -> None:
+    osm = Map()
+    refs = [osm.node(n, 126.7 + 0.003 * n, 35.1) for n in range(3)]
+    osm.way(1, refs, highway="residential")
+    file = home / "bare.osm"
+    text = osm.text(bounds=None)
+    file.write_text(text.replace("<way ", '<node id="9"/><node id="2" lon="1" lat="1"/><way ', 1), encoding="utf-8")
+    notes = import_osm(file, name="bare").notes
+    assert "no signal is mapped at a junction, and netconvert found no place for one" in notes
+    assert "1 nodes without lon or lat: roads end where they miss them" in notes
+    assert "1 nodes come again at another position: the first counts" in notes
+    shutil.rmtree(home / "networks" / "bare")
+
+
+def test_a_road_too_short_for_a_car_is_no_network(home: Path) -> None:
+    osm = Map()
+    osm.way(1, [osm.node(1, 126.7, 35.1), osm.node(2, 126.700003, 35.1)], highway="residential")
+    file = home / "bare.osm"
+    file.write_text(osm.text(bounds=None), encoding="utf-8")
+    with pytest.raises(NetworkError, match=r"longest road between two junctions has \d\.\d m; allowed: .* 8 m or more"):
+        import_osm(file, name="bare")
+    assert sorted(path.name for path in (home / "networks").iterdir()) == ["town"]
 
 
 def test_the_map_is_drawn(network: Network, tmp_path: Path) -> None:
@@ -220,7 +282,7 @@ def test_residential_streets_stand_for_housing_where_no_land_is_drawn(home: Path
     file.write_text(osm.text(), encoding="utf-8")
     import_osm(file, name="streets")
     areas = [area for area in load_network("streets").areas.values() if area.kind == "housing"]
-    assert areas
+    assert {area.status for area in areas} == {"assumed"}
     shutil.rmtree(home / "networks" / "streets")
 
 
@@ -254,6 +316,11 @@ def test_a_file_without_roads_leaves_nothing(home: Path, text: str) -> None:
     with pytest.raises(NetworkError, match="no road for cars"):
         import_osm(file, name="bare")
     assert sorted(path.name for path in (home / "networks").iterdir()) == ["town"]
+
+
+def test_a_folder_is_told_before_the_name_it_gives() -> None:
+    told = CliRunner().invoke(network_app, ["import-osm", "."])
+    assert ".: found a folder; allowed: an OpenStreetMap extract" in str(told.exception)
 
 
 @pytest.mark.parametrize("name", ["", "Town", "../town", "a/b", ".hidden", "a..b", "x" * 65, "정읍"])

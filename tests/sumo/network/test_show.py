@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from typer.testing import CliRunner
 
 from sim.errors import NotFoundError, OutputError
 from sim.network.catalog import Network, load_network
@@ -19,6 +20,7 @@ from sim.network.closeups import draw_close_ups
 from sim.network.geo import read_net, road_frame, write_geopackage
 from sim.network.labels import Label, Labels
 from sim.network.show import draw_network
+from sim.network_cli import network_app
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_a_network_with_none_of_the_places_has_no_close_ups(network: Network, tm
         name="bare", net_file=network.net_file, additional_files=(), sites={}, stops={}, lines={}, gateways={},
         junctions={}, attribution="", sha256="",
     )  # fmt: skip
-    with pytest.raises(NotFoundError, match="R4"):
+    with pytest.raises(NotFoundError, match="'bare' has none of the places"):
         draw_close_ups(bare, tmp_path / "pictures")
     draw_network(bare, tmp_path / "bare.png")
 
@@ -82,7 +84,11 @@ def test_the_geopackage_holds_every_place_with_its_status_and_the_licence(networ
     write_geopackage(network, again)
     assert path.read_bytes() == again.read_bytes()
     layers = {name for name, _ in pyogrio.list_layers(path)}
-    assert {"roads", "junctions", "sites", "stops", "about"} <= layers
+    assert {"roads", "junctions", "sites", "stops", "gateways", "about"} <= layers
+    gateways = geopandas.read_file(path, layer="gateways").set_index("id")
+    assert set(gateways.index) == set(network.gateways)
+    key, gateway = next(iter(network.gateways.items()))
+    assert gateways.loc[key, "entry_edges"].split() == list(gateway.entry_edges)
     for layer, places in (("sites", network.sites), ("stops", network.stops), ("car_parks", network.car_parks)):
         if places:
             frame = geopandas.read_file(path, layer=layer)
@@ -96,6 +102,47 @@ def test_the_geopackage_holds_every_place_with_its_status_and_the_licence(networ
     about = pyogrio.read_dataframe(path, layer="about").set_index("key")["value"]
     assert "ODbL" in about["attribution"]
     assert about["sha256"] == network.sha256
+
+
+@pytest.mark.parametrize(
+    ("option", "path", "found"),
+    [
+        ("--out", "map.jpg", "allowed: a .png file"),
+        ("--gpkg", "README.md", "allowed: a .gpkg file"),
+        ("--gpkg", "net.shp", "allowed: a .gpkg file"),
+        ("--gate", "gate.jpeg", "allowed: a .png file"),
+        ("--out", "missing/map.png", "found no folder missing"),
+        ("--out", "folder.png", "found a folder of this name"),
+    ],
+)
+def test_a_file_is_what_its_name_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, path: str, found: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text("kept", encoding="utf-8")
+    (tmp_path / "folder.png").mkdir()
+    failed = CliRunner().invoke(network_app, ["show", option, path])
+    assert isinstance(failed.exception, OutputError)
+    assert found in str(failed.exception)
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == "kept"
+    assert {file.name for file in tmp_path.iterdir()} == {"README.md", "folder.png"}
+
+
+def test_the_map_is_drawn_when_asked_for_or_when_nothing_else_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    maps: list[Path] = []
+
+    def draw(_: Network, path: Path) -> list[str]:
+        maps.append(path)
+        return []
+
+    monkeypatch.setattr("sim.network.show.draw_network", draw)
+    for options in (["--gpkg", "a.gpkg"], [], ["--gpkg", "b.gpkg", "--out", "map.png"]):
+        assert CliRunner().invoke(network_app, ["show", *options]).exit_code == 0
+    assert maps == [Path("bitgreen.png"), Path("map.png")]
+    assert {file.name for file in tmp_path.iterdir()} == {"a.gpkg", "b.gpkg"}
 
 
 def test_a_geopackage_that_cannot_be_written_is_an_error(network: Network, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,5 +52,16 @@ def test_a_cut_road_is_counted_on_its_longest_piece(graph: EdgeGraph) -> None:
     pieces = [edge for edge in graph.ids if edge.startswith("L055") and edge.endswith("+")]
     longest = max(pieces, key=lambda edge: graph.length_m[graph.position(edge)])
     assert graph.ids[sections["L055+"]] == longest
-    with pytest.raises(ScenarioError, match=r"counts\.csv: unknown section L999\+; allowed are"):
-        require_sections(["L055+", "L999+"], sections, where="counts.csv")
+
+
+@pytest.mark.parametrize(
+    ("road", "hint"),
+    [
+        ("L055a-", "it is a piece of a road that is counted as a whole: use L055-"),
+        ("L55-", "near are L055-"),
+        ("main street+", r"allowed are roads with their direction: E12\+"),
+    ],
+)
+def test_an_unknown_section_is_told_with_its_row(graph: EdgeGraph, road: str, hint: str) -> None:
+    with pytest.raises(ScenarioError, match=rf"counts\.csv, row 3: unknown section {re.escape(road)}; {hint}"):
+        require_sections({"L055+": 2, road: 3}, sections_of(graph), where="counts.csv")

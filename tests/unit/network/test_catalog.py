@@ -45,7 +45,7 @@ def test_a_name_is_not_a_path(name: str) -> None:
 @pytest.mark.parametrize("file", ["bitgreen.net.xml", "bitgreen.add.xml", "places.json"])
 def test_a_missing_file_is_named(built: Path, file: str) -> None:
     (built / file).unlink()
-    with pytest.raises(NetworkError, match=file):
+    with pytest.raises(NetworkError, match=rf"{file}: missing; `bitgreen network build bitgreen` writes it"):
         load_network("bitgreen")
 
 
@@ -55,6 +55,13 @@ def test_corrupt_places_are_named_with_their_path(built: Path) -> None:
     (built / "places.json").write_text(json.dumps(places), encoding="utf-8")
     with pytest.raises(NetworkError, match=r"places\.json: at sites\.ggm\.pos_m.*'far'"):
         load_network("bitgreen")
+
+
+def test_damaged_places_are_named_without_their_bytes(built: Path) -> None:
+    (built / "places.json").write_bytes(b"\x00\xff damaged")
+    with pytest.raises(NetworkError, match=r"places\.json: at the top: Invalid JSON") as caught:
+        load_network("bitgreen")
+    assert "found" not in str(caught.value)
 
 
 def test_half_written_places_are_refused(built: Path) -> None:

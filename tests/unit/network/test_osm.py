@@ -112,10 +112,20 @@ def test_what_cannot_be_read_is_one_error_that_names_the_file(tmp_path: Path, co
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["absent.osm", "."])
-def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
-    with pytest.raises(NotFoundError, match="no such file"):
+@pytest.mark.parametrize(("name", "found"), [("absent.osm", "no such file"), (".", "a folder")])
+def test_a_file_that_is_not_there(tmp_path: Path, name: str, found: str) -> None:
+    with pytest.raises(NotFoundError, match=rf"found {found}; allowed: .*\.osm\.xz"):
         read_osm(tmp_path / name)
+
+
+def test_damaged_nodes_are_counted(tmp_path: Path) -> None:
+    nodes = '<node id="1" lat="35.1" lon="126.7"/><node id="2" lat="35.2"/><node id="3"/>'
+    again = '<node id="1" lat="35.1" lon="126.7"/><node id="1" lat="35.1" lon="126.8"/>'
+    whole, damaged = (
+        read_osm(written(tmp_path, f"<osm>{text}</osm>".encode())).nodes for text in (nodes, nodes + again)
+    )
+    assert (whole.without_position, whole.contradictions()) == (2, 0)
+    assert (damaged.without_position, damaged.contradictions()) == (2, 1), "the same position twice is no damage"
 
 
 def test_a_box_in_either_notation() -> None:

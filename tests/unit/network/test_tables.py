@@ -73,7 +73,24 @@ def test_bad_cells_name_their_place(tables: Path, file: str, old: str, new: str,
 
 def test_a_missing_table_is_named(tables: Path) -> None:
     (tables / "roads.csv").unlink()
-    with pytest.raises(NetworkError, match=r"roads\.csv"):
+    with pytest.raises(NetworkError, match=r"roads\.csv: there is no such table"):
+        read_tables(tables)
+
+
+def test_a_table_without_roads_is_named_and_not_the_next_one(tables: Path) -> None:
+    text = (tables / "roads.csv").read_text(encoding="utf-8")
+    (tables / "roads.csv").write_text(text.partition("\n")[0] + "\n", encoding="utf-8")
+    with pytest.raises(NetworkError, match=r"^roads\.csv: found no rows"):
+        read_tables(tables)
+
+
+def test_tables_may_come_from_a_spreadsheet(tables: Path) -> None:
+    before = read_tables(tables)
+    for file in tables.glob("*.csv"):
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert read_tables(tables) == before
+    (tables / "sites.csv").write_bytes("아이디,이름\n".encode("cp949"))
+    with pytest.raises(NetworkError, match=r"sites\.csv: found no UTF-8 text; allowed: a CSV file"):
         read_tables(tables)
 
 
