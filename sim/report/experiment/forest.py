@@ -159,9 +159,11 @@ def _figures(words: Axes, row: int, one: Difference) -> None:
         scale = dataclasses.replace(scale, decimals=decimals_of(scale, half, digits=2))
         interval = " to ".join(scale.difference(end).replace(ZERO, "0") for end in (one.low, one.high))
     sign, colour, _ = _LOOKS[one.verdict]
+    beside = scale_of(one.unit, [one.reference])
     unit = "pp" if scale.unit == "%" else scale.unit
-    difference = NONE if one.mean is None else f"{scale.difference(one.mean)} {unit}"
-    texts = (scale_of(one.unit, [one.reference]).text(one.reference), difference, interval, sign)
+    said = one.reference is not None and unit == beside.unit  # a long unit stands once, beside the reference
+    difference = NONE if one.mean is None else scale.difference(one.mean) + ("" if said else f" {unit}")
+    texts = (beside.text(one.reference), difference, interval, sign)
     for (x, side), text, ink in zip(_COLUMNS, texts, (SOFT, INK, SOFT, colour), strict=True):
         weight = "bold" if text is sign and one.verdict in {"better", "worse", "fails"} else "normal"
         words.text(x, row, text, ha=side, va="center", fontsize=8.5, color=ink, fontweight=weight)

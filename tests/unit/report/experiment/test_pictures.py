@@ -93,7 +93,7 @@ def test_difference_stands_in_percent_with_its_figures_beside_it() -> None:
     (mean,), (interval,) = drawn(figure, "mean"), drawn(figure, "interval")
     assert along(mean) == pytest.approx([-10])
     assert along(interval) == pytest.approx([-15, -5])
-    assert {"20.0 min", "−2.0 min", "−3.0 to −1.0", "✓ better", "b against a"} <= set(texts(figure))
+    assert {"20.0 min", "−2.0", "−3.0 to −1.0", "✓ better", "b against a"} <= set(texts(figure))
 
 
 @pytest.mark.parametrize(("better", "width", "side"), [("lower", 5.0, "<"), ("higher", -5.0, ">")])
@@ -128,7 +128,7 @@ def test_reference_that_gives_no_percent_is_told(reference: float | None) -> Non
     figure = one_row(reference=reference, mean=2.0, low=1.0, high=3.0)
     assert drawn(figure, "mean") == []
     assert "no percent: the reference is not above 0" in texts(figure)
-    assert "+2.0 s" in texts(figure)
+    assert ("+2.0 s" if reference is None else "+2.0") in texts(figure)
 
 
 def test_one_seed_has_a_mark_and_no_interval() -> None:
