@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sim.errors import NotFoundError, OutputError, SandboxError
-from sim.kpi.catalogue import CATALOGUE, DISTRIBUTION_STATS, SCOPES, TOTAL, Better
+from sim.kpi.catalogue import CATALOGUE, TOTAL, Better
+from sim.kpi.keys import require_kpis
 from sim.statistics import congested
 
 Pair = tuple[int, int]  # demand seed, SUMO seed
@@ -109,13 +109,7 @@ def check_keys(keys: Sequence[str], *variants: Variant) -> None:
     NotFoundError
         A key names no KPI; the message names near matches.
     """
-    measured = {key for variant in variants for key in variant.kinds}
-    for key in keys:
-        if key not in measured and not _catalogued(key):
-            near = difflib.get_close_matches(key, sorted(measured | CATALOGUE.keys()), n=3)
-            hint = f"did you mean {' or '.join(near)}?" if near else "docs/kpis.md lists all codes"
-            msg = f"no KPI {key!r} (code.stat@scope); {hint}"
-            raise NotFoundError(msg)
+    require_kpis(keys, measured={key for variant in variants for key in variant.kinds})
 
 
 def nested(pairs: frozenset[Pair]) -> bool:
@@ -140,12 +134,3 @@ def matched(
         for side in (reference, other)
     ]
     return means[0], means[1]
-
-
-def _catalogued(key: str) -> bool:
-    name, at, scope = key.partition("@")
-    code, dot, stat = name.partition(".")
-    kpi = CATALOGUE.get(code)
-    if kpi is None or (at and scope not in SCOPES) or (at and not kpi.scoped and scope != "all"):
-        return False
-    return not dot or stat.isdecimal() or (kpi.distribution and stat in DISTRIBUTION_STATS)

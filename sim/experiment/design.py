@@ -14,7 +14,7 @@ from sim.engine.resolve import check_names, resolve
 from sim.errors import SandboxError, ScenarioError
 from sim.experiment.content import content_key
 from sim.experiment.document import Experiment, Value
-from sim.observations import check_keys
+from sim.kpi.keys import require_kpis
 from sim.scenario import Scenario, Seeds
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ def plan(experiment: Experiment) -> Design:
     SandboxError
         A scenario, a swept path, a value or a name is not valid; the message names the variant. Nothing was started.
     """
-    check_keys([*experiment.kpis, *experiment.margins])
+    require_kpis([*experiment.kpis, *experiment.margins])
     points = experiment.combinations()
     names = [*experiment.scenarios, *([experiment.without_service] if experiment.without_service else [])]
     number = len(names) * len(points) * len(experiment.seeds)
