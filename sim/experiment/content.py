@@ -39,11 +39,16 @@ def content_key(scenario: Scenario, network: Network) -> str:
         "tables": _tables(scenario.network, tuple(scenario.overlays)),
         "code": code_digest(*ROOMS),
         "controller": controller_digest(use.use) if use is not None else None,
-        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "versions": _versions(),
         "machine": [platform.system(), platform.machine()],
     }
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
 
 
 @cache

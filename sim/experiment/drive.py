@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.errors import OutputError, ScenarioError
+from sim.errors import NotFoundError, OutputError, ScenarioError
 from sim.experiment.design import Design, PlannedRun, check, differences
 from sim.experiment.frames import FINISHED, RESULTS, RUNS, Frames, gather, read, write
 from sim.rundir import write_document
@@ -115,7 +115,10 @@ def _order(run: PlannedRun, store: RunStore) -> Order:
 
 
 def _finished(store: RunStore, key: str) -> bool:
-    return store.has(key) and store.manifest(key)["status"] == FINISHED
+    try:
+        return bool(store.manifest(key)["status"] == FINISHED)
+    except NotFoundError:
+        return False
 
 
 def _current(design: Design, folder: Path) -> Frames | None:
