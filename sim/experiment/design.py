@@ -20,6 +20,7 @@ from sim.scenario import Scenario, Seeds
 T = TypeVar("T")
 SERVICE_ALONE = ("controllers", "fleet", "requests", "costs", "emissions")
 """What a scenario without service has no use for: its runs are the same whatever a sweep sets there."""
+SAME_TRAFFIC = ("network", "overlays", "time", "demand")
 MOST_RUNS = 20_000
 
 
@@ -107,6 +108,7 @@ def plan(experiment: Experiment) -> Design:
     runs: list[PlannedRun] = []
     for variant in variants:
         runs += _runs(experiment, variant)
+    _check_reference(runs)
     return Design(experiment, tuple(variants), tuple(runs))
 
 
@@ -170,6 +172,25 @@ def _label(scenario: str, point: Mapping[str, Value], *, several: bool) -> str:
 
 def _written(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _check_reference(runs: Sequence[PlannedRun]) -> None:
+    """Make sure that a run without service has the roads, hours and people of those it is the reference of."""
+    bare = {run.traffic: run for run in runs if run.variant.without}
+    seen: set[str] = set()
+    for run in runs:
+        other = bare.get(run.traffic)
+        if run.variant.without or other is None or run.variant.label in seen:
+            continue
+        seen.add(run.variant.label)
+        documents = [one.scenario.model_dump(mode="json") for one in (other, run)]
+        paths = [path for path in differing_paths(*documents) if path.partition(".")[0] in SAME_TRAFFIC]
+        if paths:
+            msg = (
+                f"without_service: {other.variant.label} differs from {run.variant.label} in {', '.join(paths)}; "
+                "what a service costs other traffic is told on the same roads, hours and people alone"
+            )
+            raise ScenarioError(msg)
 
 
 def _check_labels(experiment: Experiment, variants: Sequence[Variant]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from sim import experiment_cli
 from sim.cli import app
 from sim.errors import SandboxError
 from sim.experiment import drive
@@ -87,3 +88,21 @@ def test_the_page_judges_every_variant_against_the_reference(place: Path) -> Non
     assert judgement.rows[0].direction == "better"
     page = write_page(wanted, frames, store=RunStore(place / "runs" / "store"), out=place / "report.html")
     assert "fleet.count=4 against fleet.count=2" in page.read_text(encoding="utf-8")
+
+
+def test_runs_that_are_not_where_they_were_to_be_are_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Nowhere:
+        """Carries out nothing and says nothing, as if another process had kept the runs to itself."""
+
+        def carry_out(self, orders: object, *, report: object, ended: object) -> None:
+            pass
+
+    monkeypatch.setenv("BITGREEN_HOME", str(Path(__file__).parents[3]))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(experiment_cli, "_backend", lambda *_: Nowhere())
+    (tmp_path / "trial.yaml").write_text("title: T\nscenarios: [smoke]\nseeds: 2\n")
+    done = CliRunner().invoke(app, ["experiment", "trial.yaml"])
+    assert done.exit_code == 1
+    assert "0 of 2 runs finished" in done.stdout

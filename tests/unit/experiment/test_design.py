@@ -54,6 +54,11 @@ def test_a_run_without_service_is_shared_by_what_other_traffic_cannot_tell_apart
         ({"set": {"network": "atlantis"}}, NotFoundError, "variant 'smoke': .*atlantis"),
         ({"set": {"controllers.shuttle.use": "magic"}}, ScenarioError, "no controller 'magic'"),
         ({"set": {"controllers.shuttle.parameters": {"magic": 1}}}, ScenarioError, "parameters.magic"),
+        (
+            {"without_service": "morning-none"},
+            ScenarioError,
+            "morning-none differs from smoke in demand.*, time.begin_s",
+        ),
         ({"kpis": ["wait_s.p95", "wait"]}, NotFoundError, "no KPI 'wait' .*did you mean wait_s"),
         ({"margins": {"wait_s@moon": {"relative": 0.1}}}, NotFoundError, "no KPI 'wait_s@moon'"),
         ({"reference": "other"}, ScenarioError, "reference: no variant 'other'; allowed are 'smoke'"),
