@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,10 +49,8 @@ def test_ctrl_c_ends_the_runs_under_way_in_order_and_begins_no_other(tmp_path: P
             raise KeyboardInterrupt
 
     orders = [_long(name, tmp_path) for name in ("a", "b", "c")]
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         Local(2).carry_out(orders, report=interrupt, ended=told.ended)
-    assert time.monotonic() - began < 20
     assert set(told.ends) == {"a", "b"}
     for name in ("a", "b"):
         assert told.finished(name).status == "interrupted"
