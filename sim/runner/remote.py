@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,9 @@ from sim.rundir import read_kpis, read_manifest
 from sim.runner.local import RunProcess, follow
 from sim.runner.order import FINISHED, Finished, Order, RunFailed
 from sim.runner.store import RunStore
+from sim.runner.template import SharedTemplate
+
+log = logging.getLogger(__name__)
 
 PACE_S = 0.5
 KEPT_S = 600.0
@@ -72,7 +76,12 @@ class Runner:
         if order.store is not None:
             self._staging = Path(tempfile.mkdtemp(prefix="bitgreen-"))
             order = replace(order, out=self._staging / order.run_id)
-        self._process = RunProcess(order)
+        self._template = SharedTemplate(driver)
+        try:
+            self._process = RunProcess(order, self._template)
+        except OSError as error:
+            log.warning("the run starts cold: %s", error, extra={"run_id": order.run_id})
+            self._process = RunProcess(order)
         threading.Thread(target=self._follow, args=(self._process,), daemon=True).start()
 
     def ask(self) -> Answer:
@@ -87,6 +96,7 @@ class Runner:
 
     def _follow(self, process: RunProcess) -> None:
         end = follow(process, self._show)
+        self._template.close()
         if self._staging is not None:
             shutil.rmtree(self._staging, ignore_errors=True)
         if isinstance(end, RunFailed) and end.code == OutputError.code:

@@ -1,13 +1,13 @@
-"""A warm process that runs are forked from: what every run imports, compiles and reads is there already.
+"""Runs forked from a warm process (`sim.runner.forking`), as those see it who start them.
 
-A run that starts by itself spends a second on imports and a third of one on its network before SUMO begins. Forked
-from the template it has both, and is still a process of its own, in a session of its own: the template never starts
-SUMO, which one process can do once.
+A template belongs to the process that made it and ends with it, or is shared by all on this machine who are made of
+the same: a cluster's node has one, for its actors come and go with their runs.
 """
 
 from __future__ import annotations
 
-import gc
+import fcntl
+import hashlib
 import json
 import os
 import select
@@ -15,17 +15,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
-from sim.errors import SandboxError
+from sim.runner.forking import close_all, read_line
 from sim.runner.order import Order
 
 START_S = 60.0
-REQUEST_BYTES = 65_536
+IDLE_S = 10.0
 
 
 class Forked:
@@ -43,7 +44,7 @@ class Forked:
             if not select.select([self._status], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(["run"], timeout or 0.0)
             # without the template nobody learns the code; what ends it by force ends its runs likewise
-            self.returncode = int(_read_line(self._status) or -signal.SIGKILL)
+            self.returncode = int(read_line(self._status) or -signal.SIGKILL)
             os.close(self._status)
         return self.returncode
 
@@ -95,12 +96,12 @@ class Template:
             socket.send_fds(line, [request], [theirs_in, theirs_out, theirs_err, theirs_status])
         except OSError as error:
             for pair in pipes:
-                _close(pair)
+                close_all(pair)
             raise ConnectionResetError from error
-        _close((theirs_in, theirs_out, theirs_err, theirs_status))
-        pid = _read_line(status)
+        close_all((theirs_in, theirs_out, theirs_err, theirs_status))
+        pid = read_line(status)
         if not pid:
-            _close((ours_in, ours_out, ours_err, status))
+            close_all((ours_in, ours_out, ours_err, status))
             msg = "the process that runs are forked from has ended"
             raise ConnectionResetError(msg)
         streams = [os.fdopen(ours_in, "w"), os.fdopen(ours_out), os.fdopen(ours_err)]
@@ -109,15 +110,7 @@ class Template:
     def _begin(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "sim.runner.template", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                # threads of a linear algebra library would not survive the fork, and a run has one core
-                env={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"} | os.environ,
-                start_new_session=True,
-            )
+            self._process = _start(theirs)
         self._line = ours
         return ours
 
@@ -128,109 +121,63 @@ class Template:
         self._line = self._process = None
 
 
-def main() -> None:
-    """Serve requests for runs until the line closes."""
-    with socket.socket(fileno=int(sys.argv[1])) as line:
-        woken, wake = os.pipe()
-        os.set_blocking(wake, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wake)
-        _warm()
-        running: dict[int, int] = {}
-        while True:
-            ready = select.select([line.fileno(), woken], [], [])[0]
-            if woken in ready:
-                os.read(woken, REQUEST_BYTES)
-                _reap(running)
-            if line.fileno() in ready:
-                request, descriptors, _, _ = socket.recv_fds(line, REQUEST_BYTES, 4)
-                if not request:
-                    return
-                _prepare(*json.loads(request))
-                _fork(line, [woken, wake], descriptors, running)
+class SharedTemplate(Template):
+    """Forks runs from the one template on this machine that is `made_of` the same, begun by whoever comes first.
+
+    It has the first comer's environment, working directory and import path, so that whoever differs in one of them
+    has another one. It ends when nobody has come for `idle_s`.
+    """
+
+    def __init__(self, made_of: str, *, idle_s: float = IDLE_S) -> None:
+        super().__init__()
+        self._idle_s = idle_s
+        same = [made_of, sys.executable, str(Path.cwd()), *sys.path]
+        # what a cluster tells its single workers is for them alone
+        same += sorted(f"{name}={value}" for name, value in os.environ.items() if not name.startswith("RAY_"))
+        self._name = hashlib.sha256("\0".join(same).encode()).hexdigest()[:16]
+
+    def _begin(self) -> socket.socket:
+        place = _private_folder() / f"{self._name}.socket"
+        lock = place.with_suffix(".lock")
+        line = socket.socket(socket.AF_UNIX)
+        with lock.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            try:
+                line.connect(str(place))
+            except (FileNotFoundError, ConnectionRefusedError):
+                place.unlink(missing_ok=True)
+                with socket.socket(socket.AF_UNIX) as door:
+                    door.bind(str(place))
+                    door.listen()
+                    _start(door, str(lock), str(self._idle_s)).wait(START_S)
+                line.connect(str(place))
+        self._line = line
+        return line
+
+    def _end(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        self._line = None
 
 
-def _warm() -> None:
-    """Import and compile what runs need."""
-    import sim.runner.child  # noqa: F401, PLC0415
-    from sim.controllers.shuttle.insertion import compile_kernels  # noqa: PLC0415
-    from sim.engine.sumo import load_library  # noqa: PLC0415
-
-    load_library()  # which the runs start
-    compile_kernels()
-
-
-def _prepare(network: str, overlays: list[str]) -> None:
-    """Read a network, once; the run itself tells what is wrong with it."""
-    from sim.engine.resolve import graph_of  # noqa: PLC0415
-    from sim.network.overlaid import load_overlaid  # noqa: PLC0415
-
-    with suppress(SandboxError, OSError):
-        graph_of(load_overlaid(network, overlays))
+def _start(end: socket.socket, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sim.runner.forking", str(end.fileno()), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=[end.fileno()],
+        # threads of a linear algebra library would not survive the fork, and a run has one core
+        env={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"} | os.environ,
+        start_new_session=True,
+    )
 
 
-def _fork(line: socket.socket, own: Sequence[int], descriptors: Sequence[int], running: dict[int, int]) -> None:
-    *streams, status = descriptors
-    gc.freeze()  # what stands here is shared with every run as long as the collector leaves it alone
-    pid = os.fork()
-    if pid == 0:
-        _become_run(line, [*own, *running.values()], streams, status)
-    running[pid] = status
-    _close(streams)
-
-
-def _become_run(line: socket.socket, foreign: Sequence[int], streams: Sequence[int], status: int) -> None:
-    """Be a run's process from here on; never returns."""
-    code = 1
-    try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.setsid()
-        os.write(status, f"{os.getpid()}\n".encode())  # its starter may signal the group from here on
-        line.close()
-        _close([*foreign, status])
-        for number, stream in enumerate(streams):
-            os.dup2(stream, number)
-        _close(streams)
-        sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115 (stays open to the end)
-        from sim.runner.child import main as run  # noqa: PLC0415
-
-        code = run()
-    except BaseException:  # noqa: BLE001 (the supervisor of a process: whatever it is, it must not reach the template)
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _reap(running: dict[int, int]) -> None:
-    """Tell the codes of the runs that have ended."""
-    while running:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid == 0:
-            return
-        told = running.pop(pid)
-        with suppress(BrokenPipeError):  # nobody is there any more who wants to know
-            os.write(told, f"{os.waitstatus_to_exitcode(status)}\n".encode())
-        os.close(told)
-
-
-def _read_line(descriptor: int) -> str:
-    """Return a line without its end, or nothing where the other side has closed."""
-    found = b""
-    while not found.endswith(b"\n"):
-        more = os.read(descriptor, 1)
-        if not more:
-            return ""
-        found += more
-    return found.decode().strip()
-
-
-def _close(descriptors: Sequence[int]) -> None:
-    for one in descriptors:
-        os.close(one)
-
-
-if __name__ == "__main__":
-    main()
+def _private_folder() -> Path:
+    """Return a folder that nobody else can enter: who can connect to a template can have it run anything."""
+    folder = Path(tempfile.gettempdir()) / f"bitgreen-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or not folder.is_dir():
+        msg = f"{folder} must be a folder of this user's that nobody else can enter"
+        raise PermissionError(msg)
+    return folder

@@ -63,7 +63,7 @@ class Processes:
 
     def runs(self) -> list[int]:
         """Return the processes that carry out runs: started by themselves, or forked from a template."""
-        templates = self.find("sim.runner.template")
+        templates = self.find("sim.runner.forking")
         forked = [pid for pid in templates if parent(pid) in templates]
         return self.find("sim.runner.child") + forked
 

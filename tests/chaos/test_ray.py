@@ -86,6 +86,12 @@ def begun(processes: Processes, *, before: Collection[int] = ()) -> int:
     return child
 
 
+def the_actor(processes: Processes) -> int:
+    """Return the process of the one actor that there is, as soon as those before it are gone."""
+    until(lambda: len(processes.find(ACTOR)) == 1, "there is one actor")
+    return processes.find(ACTOR)[0]
+
+
 def result(run: Path) -> dict[str, Any]:
     """Return the run's files, but for what the clock has written: log, wall times, when it was made."""
     timed = {MANIFEST, PERFORMANCE, SUMO_LOG, KPIS}
@@ -189,11 +195,13 @@ def test_a_lost_worker_is_replaced_once(start: StartDriver, processes: Processes
     driver = start({run_id: LONG})
     first = begun(processes)
     until(lambda: driver.progress, "the driver knows the run's node")
-    node = parent(parent(first))
-    os.kill(parent(first), signal.SIGKILL)
-    second = begun(processes, before=[first])
-    assert parent(parent(second)) != node
-    os.kill(parent(second), signal.SIGKILL)
+    worker = the_actor(processes)
+    node = parent(worker)
+    os.kill(worker, signal.SIGKILL)
+    begun(processes, before=[first])
+    worker = the_actor(processes)
+    assert parent(worker) != node
+    os.kill(worker, signal.SIGKILL)
     assert driver.end() == 0
     assert driver.ends[run_id]["code"] == "worker_lost"
     assert "lost 2 times" in driver.ends[run_id]["detail"]
@@ -210,12 +218,14 @@ def test_runs_of_a_lost_node_go_on_elsewhere(
     driver = start({run_id: MEDIUM})
     until(lambda: driver.progress, "the run is under way")
     child = begun(processes)
-    raylet = parent(parent(child))
+    worker = the_actor(processes)
+    raylet = parent(worker)
     (node,) = [one for one in cluster.worker_nodes if one.all_processes["raylet"][0].process.pid == raylet]
     cluster.remove_node(node, allow_graceful=False)
     try:
-        moved = begun(processes, before=[child])
-        assert parent(parent(moved)) in [one.all_processes["raylet"][0].process.pid for one in cluster.worker_nodes]
+        begun(processes, before=[child])
+        worker = the_actor(processes)
+        assert parent(worker) in [one.all_processes["raylet"][0].process.pid for one in cluster.worker_nodes]
         second = start({other: SMOKE})
         assert driver.end() == second.end() == 0
         assert driver.ends[run_id]["status"] == "finished"
