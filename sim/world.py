@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -112,8 +112,15 @@ class World(Protocol):
     def set_plan(self, vehicle_id: str, stops: Sequence[PlannedStop]) -> None:
         """Replace what a vehicle is to do; the executor carries it out as soon as that is safe.
 
-        The plan must name everybody on board and everybody ever planned for this vehicle: a rider cannot be
-        taken back from a vehicle (SUMO issue 11619). Raises `ControllerError` otherwise.
+        The plan must name everybody on board and everybody planned for this vehicle before; `set_plans` can move
+        riders to another one. Raises `ControllerError` otherwise.
+        """
+
+    def set_plans(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
+        """Replace what some vehicles are to do, all of them or none.
+
+        Between the vehicles named, riders who wait may move from one plan to another, but for those who board at
+        the stop that is being served. Raises `ControllerError` naming what cannot be carried out.
         """
 
     def reject(self, request_id: str, cause: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sim.controllers.base import RiderPlan
 from sim.engine.observer import Observer
-from sim.engine.sumo import SumoPort
+from sim.engine.sumo import COMFORT_BRAKE_MPS2, SumoPort
 from sim.engine.taxi import Taxi, TaxiExecutor
 from sim.engine.times import EdgeTimes
 from sim.errors import ControllerError
@@ -15,7 +15,6 @@ from sim.network.graph import EdgeGraph
 from sim.rundir import RunDir
 from sim.world import Location, Phase, PlannedStop, Request, TravelTimes, Vehicle
 
-COMFORT_BRAKE_MPS2 = 3.0  # below the 4.5 m/s² of SUMO's cars, so that the turn-off point can really be reached
 LOCK_S = 6.0
 
 
@@ -38,7 +37,7 @@ class WorldBody:
         self._open: dict[str, Request] = {}
         self._last_edge: dict[str, int] = {}
         self._standing: dict[str, Vehicle] = {}
-        self.taxis = TaxiExecutor(port, seats, self._requests)
+        self.taxis = TaxiExecutor(port, seats, self._requests, observer.stopped)
         self.decisions: list[Event] = []
         self.time_s = port.time_s
 
@@ -97,7 +96,7 @@ class WorldBody:
         location = self._location(taxi.id)
         stopped = taxi.id in self._observer.stopped
         phase: Phase = "driving"
-        if self.taxis.serving(taxi.id, stopped=stopped):
+        if self.taxis.serving(taxi.id):
             phase = "serving"
         elif stopped or not taxi.plan:
             phase = "idle"
@@ -127,13 +126,7 @@ class WorldBody:
         first = self.taxis.place(taxi.plan[0])
         if phase == "driving":
             return int(self.travel_times.time_s(location, first) < LOCK_S)
-        # SUMO merges neighbouring entries at one place into one stop
-        count = 0
-        for stop in taxi.plan:
-            if stop.pickup != taxi.plan[0].pickup or self.taxis.place(stop) != first:
-                break
-            count += 1
-        return count
+        return len(self.taxis.served(taxi))
 
     def waiting(self) -> Sequence[Request]:
         """See `World`."""
@@ -141,9 +134,14 @@ class WorldBody:
 
     def set_plan(self, vehicle_id: str, stops: Sequence[PlannedStop]) -> None:
         """See `World`."""
-        self.taxis.set_plan(vehicle_id, stops)
-        for stop in stops:
-            self._open.pop(stop.request_id, None)
+        self.set_plans({vehicle_id: stops})
+
+    def set_plans(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
+        """See `World`."""
+        self.taxis.set_plans(plans)
+        for stops in plans.values():
+            for stop in stops:
+                self._open.pop(stop.request_id, None)
 
     def reject(self, request_id: str, cause: str) -> None:
         """See `World`."""
@@ -162,8 +160,8 @@ class WorldBody:
 
     def carry_out(self) -> None:
         """Send the plans that may be sent in this step, and log each."""
-        for vehicle_id, reservations in self.taxis.send(self._observer.stopped):
-            self._run.write_command(self.time_s, "dispatch", vehicle_id=vehicle_id, reservations=reservations)
+        for command, fields in self.taxis.send():
+            self._run.write_command(self.time_s, command, **fields)
 
     def take_decisions(self) -> list[Event]:
         """Return the decisions since the last call."""

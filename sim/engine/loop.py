@@ -153,7 +153,11 @@ class Loop:
     def _control(self, now: float, outcome: Outcome) -> list[Event]:
         scenario, controller = self._resolved.scenario, self._resolved.controller
         use = scenario.controllers.shuttle
-        if controller is None or use is None or self._observer.unsettled == 0:
+        if controller is None or use is None:
+            return []
+        self._world.time_s = now
+        if self._observer.unsettled == 0:
+            self._world.carry_out()  # vehicles still come to rest
             return []
         if _due(now, SAMPLE_S, scenario.time.step_s):
             self._times.sample(now, *self._port.edge_counts(self._resolved.graph.ids))
@@ -164,7 +168,6 @@ class Loop:
             guarded(controller.step, self._world)
             outcome.dispatch_ms.append((time.perf_counter() - began) * 1000)
             outcome.controller_cpu_s += time.process_time() - cpu
-        self._world.time_s = now
         self._world.carry_out()
         return self._world.take_decisions()
 

@@ -33,6 +33,9 @@ _WATCHED = (
 )  # fmt: skip
 
 NEW_AND_RETRIEVED = 3  # asking for new ones only (1) forgets those once seen (SUMO issues 11429, 11501)
+COMFORT_BRAKE_MPS2 = 3.0  # below the 4.5 m/s² of SUMO's cars, so that there is always room
+PARKING = 1  # SUMO's flag for a stop beside the lane
+HELD_S = 1e6  # longer than any run
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,14 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         domain = self._lib.vehicle
         return domain.getRoadID(vehicle_id), domain.getLanePosition(vehicle_id)
 
+    def can_halt(self, vehicle_id: str) -> bool:
+        """Whether a vehicle can come to rest on the edge where it is; within a junction it is on none."""
+        edge, pos_m = self.road(vehicle_id)
+        if edge.startswith(":"):
+            return False
+        halt_m = pos_m + self.speed_mps(vehicle_id) ** 2 / (2 * COMFORT_BRAKE_MPS2)
+        return halt_m < float(self._lib.lane.getLength(self._lib.vehicle.getLaneID(vehicle_id)))
+
     def planned_edge(self, vehicle_id: str) -> str:
         """Return the edge of its route a vehicle is on, also while it is being teleported and on no road."""
         domain = self._lib.vehicle
@@ -207,6 +218,21 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         Unsafe unless guarded: SUMO 1.28 accepts a reservation that another taxi has and then crashes.
         """
         self._lib.vehicle.dispatchTaxi(vehicle_id, list(reservations))
+
+    def take_back(self, person_id: str) -> None:
+        """Take a waiting rider back from the taxi that was sent for; SUMO makes a new reservation at once."""
+        persons = self._lib.person
+        persons.replaceStage(person_id, 0, persons.getStage(person_id, 0))
+
+    def hold(self, vehicle_id: str) -> None:
+        """Let a taxi that stands at a stop stand there, off the lane, until `let_go`."""
+        domain = self._lib.vehicle
+        edge, pos_m = self.road(vehicle_id)
+        domain.setStop(vehicle_id, edge, pos_m, domain.getLaneIndex(vehicle_id), HELD_S, PARKING)
+
+    def let_go(self, vehicle_id: str) -> None:
+        """Let a held taxi drive on to its next stop."""
+        self._lib.vehicle.resume(vehicle_id)
 
     # --- persons -----------------------------------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+import numpy as np
 import pytest
 
 from sim.engine.kerbs import kerb_m
+from sim.engine.sumo import EngineName
 from sim.errors import ControllerError
 from sim.events import Arrived, DroppedOff, Event, PickedUp, Rejected, StopServed, Unfinished
 from sim.world import PlannedStop, World
@@ -71,8 +73,169 @@ def test_a_rider_cannot_be_taken_back(on_grid: Grid) -> None:
         if world.time_s == 35:
             world.set_plan("shuttle.00", plan("+r2", "-r2"))
 
-    with pytest.raises(ControllerError, match="r1 cannot be taken back"):
+    with pytest.raises(ControllerError, match="r1 cannot be taken back without a place in another"):
         on_grid.run(script, [rider(1, "B1C1", "C3D3"), rider(2, "C1C2", "C3D3")])
+
+
+def served_by(events: Iterable[Event]) -> dict[str, str]:
+    return {one.request_id: one.vehicle_id for one in only(events, DroppedOff)}
+
+
+@pytest.mark.parametrize("engine", ["libsumo", "traci"])
+def test_a_rider_who_waits_moves_to_another_vehicle(on_grid: Grid, engine: EngineName) -> None:
+    def script(world: World) -> None:
+        if world.time_s == 30:
+            world.set_plan("shuttle.00", plan("+r1", "+r2", "-r1", "-r2"))
+        if world.time_s == 35:
+            world.set_plans({"shuttle.00": plan("+r2", "-r2"), "shuttle.01": plan("+r1", "-r1")})
+
+    events, _ = on_grid.run(script, [rider(1, "B1C1", "C3D3"), rider(2, "C1C2", "C3D3")], engine=engine)
+    assert served_by(events) == {"r1": "shuttle.01", "r2": "shuttle.00"}
+    assert {one.edge for one in only(events, DroppedOff)} == {"C3D3"}
+
+
+def test_a_vehicle_that_gives_up_all_its_riders_stays(on_grid: Grid) -> None:
+    def script(world: World) -> None:
+        if world.time_s == 30:
+            world.set_plan("shuttle.00", plan("+r1", "-r1"))
+        if world.time_s == 40:
+            world.set_plans({"shuttle.00": [], "shuttle.01": plan("+r1", "-r1")})
+        if world.time_s == 300:
+            world.set_plan("shuttle.00", plan("+r2", "-r2"))
+
+    events, _ = on_grid.run(script, [rider(1, "B1C1", "C3D3"), rider(2, "C1C2", "C3D3", at_s=250)])
+    assert served_by(events) == {"r1": "shuttle.01", "r2": "shuttle.00"}
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_vehicle_with_riders_on_board_that_gives_up_its_last_pickup_is_not_lost(on_grid: Grid, later: int) -> None:
+    # its taxi device goes on to believe in a pick-up, and SUMO takes it out of the network after its last stop
+    given: list[float] = []
+
+    def script(world: World) -> None:
+        first = world.vehicles()[0]
+        if world.time_s == 30:
+            world.set_plan("shuttle.00", plan("+r1", "+r2", "-r1", "-r2"))
+        if first.on_board and first.phase == "driving" and not given:
+            given.append(world.time_s)
+            world.set_plans({"shuttle.00": plan("-r1"), "shuttle.01": plan("+r2", "-r2")})
+        if world.time_s == 400 and later:
+            assert first.phase == "idle"
+            world.set_plan("shuttle.00", plan("+r3", "-r3"))
+
+    riders = [rider(1, "B1C1", "C3D3"), rider(2, "C2C3", "C3D3"), rider(3, "C1C2", "C3D3", at_s=350)]
+    events, outcome = on_grid.run(script, riders[: 2 + later])
+    assert given
+    assert served_by(events) == {"r1": "shuttle.00", "r2": "shuttle.01"} | ({"r3": "shuttle.00"} if later else {})
+    assert outcome.end == "finished"
+    assert all(stop.time_s - stop.started_s <= 11 for stop in only(events, StopServed))
+
+
+@pytest.mark.parametrize("phase", ["boarding", "alighting"])
+def test_a_rider_is_taken_back_after_the_dwell_and_does_not_cut_it(on_grid: Grid, phase: str) -> None:
+    # unguarded, the vehicle drove off at once, or stopped a second time
+    given: list[float] = []
+    stops = plan("+r1", "-r1", "+r2", "-r2") if phase == "boarding" else plan("+r1", "+r3", "-r1", "-r3", "+r2", "-r2")
+    rest = {"boarding": plan("-r1"), "alighting": plan("-r1", "-r3")}[phase]
+
+    def script(world: World) -> None:
+        first = world.vehicles()[0]
+        if world.time_s == 30:
+            world.set_plan("shuttle.00", stops)
+        at_last = first.on_board == ("r1",) if phase == "boarding" else len(first.on_board) == 2
+        if first.phase == "serving" and at_last and (phase == "boarding" or world.time_s > 70) and not given:
+            given.append(world.time_s)
+            world.set_plans({"shuttle.00": rest, "shuttle.01": plan("+r2", "-r2")})
+
+    riders = [rider(1, "B1C1", "C2C3"), rider(2, "C3D3", "D3D2"), rider(3, "B1C1", "D2D1")]
+    events, _ = on_grid.run(script, riders[: 2 + (phase == "alighting")])
+    assert given
+    assert served_by(events)["r2"] == "shuttle.01"
+    dwells = [stop.time_s - stop.started_s for stop in only(events, StopServed)]
+    assert dwells == pytest.approx([10] * len(dwells), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("plans", "fault"),
+    [
+        ({"shuttle.01": ["+r1", "-r1"]}, "r1 belongs to shuttle.00, whose plan is not replaced with this one"),
+        ({"shuttle.00": ["+r1", "-r1"], "shuttle.01": ["+r1", "-r1"]}, "r1 stands in two plans"),
+        ({"shuttle.00": [], "shuttle.01": ["+r2", "-r2"]}, "r1 cannot be taken back without a place"),
+        ({"shuttle.00": [], "shuttle.09": ["+r1", "-r1"]}, "no vehicle 'shuttle.09'"),
+    ],
+)
+def test_a_move_that_loses_or_doubles_a_rider_is_refused_whole(
+    on_grid: Grid, plans: dict[str, list[str]], fault: str
+) -> None:
+    def script(world: World) -> None:
+        if world.time_s == 30:
+            world.set_plan("shuttle.00", plan("+r1", "-r1"))
+        if world.time_s == 35:
+            world.set_plans({vehicle: plan(*stops) for vehicle, stops in plans.items()})
+
+    with pytest.raises(ControllerError, match=fault):
+        on_grid.run(script, [rider(1, "B1C1", "C3D3"), rider(2, "C1C2", "C3D3")])
+
+
+def test_a_rider_who_boards_is_not_taken_back(on_grid: Grid) -> None:
+    def script(world: World) -> None:
+        if world.time_s == 30:
+            world.set_plan("shuttle.00", plan("+r1", "-r1"))
+        if world.vehicles()[0].phase == "serving":
+            world.set_plans({"shuttle.00": [], "shuttle.01": plan("+r1", "-r1")})
+
+    with pytest.raises(ControllerError, match=r"r1 never dropped off|r1 cannot be taken back while the vehicle stands"):
+        on_grid.run(script, [rider(1, "B1C1", "C3D3")])
+
+
+class Restless:
+    """Plans each rider alone, in any vehicle, and moves some of those who wait to another one every 10 s."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._plans: dict[str, list[str]] = {}
+        self._boarded: set[str] = set()
+        self.moves = 0
+
+    def __call__(self, world: World) -> None:
+        if world.time_s % 10:
+            return
+        vehicles = world.vehicles()
+        self._boarded.update(*(vehicle.on_board for vehicle in vehicles))
+        known = {one for riders in self._plans.values() for one in riders}
+        free = [request.id for request in world.waiting() if request.id not in known]
+        plans: dict[str, list[str]] = {}
+        ahead: dict[str, list[PlannedStop]] = {}
+        for vehicle in vehicles:
+            waiting = [one for one in self._plans.get(vehicle.id, []) if one not in self._boarded]
+            leaves = [one for one in waiting[vehicle.locked :] if self._rng.random() < 0.3]
+            self.moves += len(leaves)
+            free += leaves
+            plans[vehicle.id] = [one for one in waiting if one not in leaves]
+            ahead[vehicle.id] = [PlannedStop(one, pickup=False) for one in vehicle.on_board]
+        for one in free:
+            plans[vehicles[int(self._rng.integers(len(vehicles)))].id].append(one)
+        self._plans = plans
+        world.set_plans({name: ahead[name] + plan(*(f"{sign}{one}" for one in riders for sign in "+-"))
+                         for name, riders in plans.items()})  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_riders_moved_at_random_all_arrive_and_the_engines_agree(on_grid: Grid, seed: int) -> None:
+    edges = ["B1C1", "C1C2", "C2C3", "D3D2", "B2B3", "A1A2"]
+    draw = np.random.default_rng(seed)
+    riders = []
+    for number in range(1, 13):
+        origin, destination = draw.choice(len(edges), 2, replace=False)
+        riders.append(rider(number, edges[origin], edges[destination], at_s=20.0 + 12 * number))
+    scenario = on_grid.scenario(vehicles=3, seats=2, drain_s=3000)
+    scripts = Restless(seed), Restless(seed)
+    events, outcome = on_grid.run(scripts[0], riders, name="a", scenario=scenario)
+    again, _ = on_grid.run(scripts[1], riders, name="b", engine="traci", scenario=scenario)
+    assert events == again
+    assert len(only(events, Arrived)) == len(riders)
+    assert outcome.end == "finished"
+    assert scripts[0].moves > 10
 
 
 @pytest.mark.parametrize(

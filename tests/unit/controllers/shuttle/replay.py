@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,6 +79,20 @@ class ReplayWorld:
         ]
 
     def set_plan(self, vehicle_id: str, stops: Sequence[PlannedStop]) -> None:
+        self.set_plans({vehicle_id: stops})
+
+    def set_plans(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
+        for vehicle_id, stops in plans.items():
+            for rider in {stop.request_id for stop in stops}:
+                before = self.vehicle_of.get(rider, vehicle_id)
+                if before != vehicle_id:
+                    assert before in plans, "a rider was taken from a vehicle whose plan stays"
+                    assert rider not in self.board_s, "a rider on board was moved"
+                    del self.vehicle_of[rider]
+        for vehicle_id, stops in plans.items():
+            self._replace(vehicle_id, stops)
+
+    def _replace(self, vehicle_id: str, stops: Sequence[PlannedStop]) -> None:
         shuttle = next(one for one in self.shuttles if one.id == vehicle_id)
         mine = {rider for rider, vehicle in self.vehicle_of.items() if vehicle == vehicle_id}
         open_riders = {rider for rider in mine if rider not in self.alight_s}
@@ -87,7 +101,7 @@ class ReplayWorld:
         assert list(stops)[: self._locked(shuttle)] == ahead[: self._locked(shuttle)], "a locked stop was moved"
         assert open_riders <= named, "a planned rider was left out"
         for rider in sorted(named - mine):
-            assert rider not in self.vehicle_of, "a rider was moved to another vehicle"
+            assert rider not in self.vehicle_of, "a rider stands in two plans"
             assert rider not in self.rejected
             self.vehicle_of[rider] = vehicle_id
         for rider in sorted(named):
