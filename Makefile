@@ -90,7 +90,7 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 $(READY): requirements.lock pyproject.toml | system
-	@echo "Setting up .venv: about 300 MB to fetch, then a minute or two"
+	@echo "Setting up .venv: about 330 MB to fetch, then a minute or two"
 	@[ "$$(cat $@ 2>/dev/null)" = "$(CURDIR)" ] || $(PYTHON) -m venv --clear $(VENV)
 	@rm -f $@
 	@$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.lock

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from fsspec.core import url_to_fs
 
 from sim.errors import NotFoundError, OutputError, SetupError
 from sim.rundir import KPIS, MANIFEST
+from sim.runner import bucket
 from sim.runner.order import FINISHED
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -46,10 +46,11 @@ class RunStore:
         place = str(self._folder) if self._folder is not None else self.url
         try:
             # other machines write too: what was listed a moment ago says nothing
-            self._files, root = url_to_fs(place, use_listings_cache=False)
+            self._files, root = url_to_fs(place, use_listings_cache=False, **bucket.options(place))
         except (ImportError, ValueError) as error:
             msg = f"the store of runs {self.url} cannot be opened: {error}; allowed is a folder or a URL of fsspec"
             raise SetupError(msg) from None
+        bucket.repeat_once(self._files, place)
         self._root = root.rstrip("/")
 
     @property
@@ -75,8 +76,9 @@ class RunStore:
             found = [path.parent.name for path in self._folder.glob(f"*/{MANIFEST}")]
         else:
             with self._access():
-                paths = [PurePosixPath(path) for path in self._files.find(self._root, maxdepth=2)]
-            found = [path.parent.name for path in paths if path.name == MANIFEST]
+                # all at once: level by level, a bucket would be asked once for every run
+                paths = [PurePosixPath(path).relative_to(self._root) for path in self._files.find(self._root)]
+            found = [path.parts[0] for path in paths if len(path.parts) == 2 and path.name == MANIFEST]
         return sorted(key for key in found if KEY.fullmatch(key))
 
     def manifest(self, key: str) -> dict[str, Any]:
@@ -132,19 +134,24 @@ class RunStore:
             raise NotFoundError(msg)
         if self.has(key):
             return
-        with self._access():
-            place = self.local_path(key)
-            if place is None:
-                self._upload(key, folder)
-            else:
-                _copy(folder, place)
+        try:
+            with self._access():
+                place = self.local_path(key)
+                if place is None:
+                    self._upload(key, folder)
+                else:
+                    _copy(folder, place)
+        except FileNotFoundError as error:
+            msg = f"the run {folder} cannot be copied into the store of runs {self.url}: {error}"
+            raise OutputError(msg) from error
 
     def _upload(self, key: str, folder: Path) -> None:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
             if path.is_file() and name != MANIFEST:
                 place = self._path(key, name)
-                self._files.makedirs(str(PurePosixPath(place).parent), exist_ok=True)
+                if bucket.has_folders(self.url):
+                    self._files.makedirs(str(PurePosixPath(place).parent), exist_ok=True)
                 self._files.put_file(str(path), place)
         self._files.pipe_file(self._path(key, MANIFEST), (folder / MANIFEST).read_bytes())
 
@@ -162,12 +169,16 @@ class RunStore:
         if into.exists():
             msg = f"{into} exists already; nothing is overwritten: name another"
             raise OutputError(msg)
-        with self._access():
-            into.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f".{into.name}.", dir=into.parent) as name:
-                work = Path(name) / into.name
-                self._download(key, work)
-                work.rename(into)
+        try:
+            with self._access():
+                into.parent.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryDirectory(prefix=f".{into.name}.", dir=into.parent) as name:
+                    work = Path(name) / into.name
+                    self._download(key, work)
+                    work.rename(into)
+        except FileNotFoundError as error:
+            msg = f"the run {key} in {self.url} went away while it was fetched: {error}"
+            raise NotFoundError(msg) from error
         return into
 
     def _download(self, key: str, work: Path) -> None:
@@ -190,7 +201,7 @@ class RunStore:
             if (place := self.local_path(key)) is not None:
                 shutil.rmtree(place, ignore_errors=True)
             return
-        with self._access():
+        with self._access(), suppress(FileNotFoundError):  # another driver may remove it too
             self._files.rm_file(self._path(key, MANIFEST))  # first, so that no half of a run is one
             self._files.rm(self._path(key), recursive=True)
 
@@ -201,10 +212,12 @@ class RunStore:
         path = self._path(key, name)
         try:
             with self._access():
-                return json.loads(self._files.cat_file(path))
+                content = self._files.cat_file(path)
         except FileNotFoundError:
             msg = f"no published run {key} in {self.url}: {name} is missing"
             raise NotFoundError(msg) from None
+        try:
+            return json.loads(content)
         except ValueError as error:
             msg = f"{path} cannot be read: {error}"
             raise OutputError(msg) from None
@@ -214,9 +227,9 @@ class RunStore:
         """Turn what the place refuses into an `OutputError` that names the store; what is not there stays as it is."""
         try:
             yield
-        except FileNotFoundError:
-            raise
-        except _refusals() as error:
+        except bucket.refusals() as error:
+            if isinstance(error, FileNotFoundError) and not bucket.is_bucket_missing(error):
+                raise
             msg = f"the store of runs {self.url} cannot be used: {error}"
             raise OutputError(msg) from error
 
@@ -242,9 +255,3 @@ def _copy(folder: Path, place: Path) -> None:
         work = Path(name) / place.name
         shutil.copytree(folder, work)
         os.rename(work, place)  # noqa: PTH104 (fails when the target has come into being)
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """Return what a place raises; the S3 client has errors of its own: no credentials, no way to the endpoint."""
-    client = sys.modules.get("botocore.exceptions")
-    return (OSError,) if client is None else (OSError, client.BotoCoreError, client.ClientError)

@@ -1,4 +1,4 @@
-"""The store of runs: a folder and a place elsewhere answer alike, and the manifest is the commit."""
+"""The store of runs: a folder, a place elsewhere and a bucket answer alike, and the manifest is the commit."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def run(tmp_path: Path) -> Path:
     return _write(tmp_path / "run", FILES)
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
+    if request.param == "s3":
+        return RunStore(f"{request.getfixturevalue('bucket')}/runs/")
     return RunStore(tmp_path / "store" if request.param == "folder" else f"memory://{uuid.uuid4().hex}/runs/")
 
 
