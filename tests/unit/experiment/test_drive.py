@@ -10,8 +10,8 @@ import pytest
 from sim.errors import OutputError, ScenarioError
 from sim.experiment import drive
 from sim.experiment.design import check
-from sim.experiment.drive import DESIGN, Outcome, Watch, carry_out
-from sim.experiment.frames import RESULTS, RUNS, read
+from sim.experiment.drive import Outcome, Watch, carry_out
+from sim.experiment.frames import DESIGN, RESULTS, RUNS, read
 from sim.runner.store import RunStore
 from tests.unit.experiment.bench import Made, design
 
@@ -111,6 +111,35 @@ def test_nothing_starts_when_people_cannot_be_drawn(
     assert backend.carried == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (PermissionError(13, "Permission denied"), "Permission denied"),
+        (FileNotFoundError("no such bucket"), "no such bucket"),
+        (NotImplementedError(), "NotImplementedError"),
+    ],
+)
+def test_a_store_that_cannot_be_written_starts_nothing_and_keeps_no_design(
+    folder: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch, fault: Exception, told: str
+) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise fault
+
+    backend = Made()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store._files), "pipe_file", refuses)
+        with pytest.raises(OutputError, match=rf"the store of runs .* cannot be (used|written): .*{told}"):
+            go(folder, store, backend)
+    assert backend.carried == []
+    assert not (folder / DESIGN).exists()
+    assert statuses_after(folder, store) == ["finished"] * 6
+
+
+def statuses_after(folder: Path, store: RunStore) -> list[str]:
+    go(folder, store, Made(), grid={"fleet.count": [3, 5]})  # nothing forbids another design
+    return statuses(folder)
+
+
 def test_two_at_once_are_refused(folder: Path, store: RunStore) -> None:
     folder.mkdir(parents=True)
     with (folder / ".lock").open("w") as lock:
@@ -119,10 +148,19 @@ def test_two_at_once_are_refused(folder: Path, store: RunStore) -> None:
             go(folder, store, Made())
 
 
-def test_a_damaged_design_is_told(folder: Path, store: RunStore) -> None:
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{", "Expecting"),
+        ("{}", "it lacks experiment and scenarios"),
+        ("[1]", "it lacks"),
+        ("[" * 100_000, "recursion"),
+    ],
+)
+def test_a_damaged_design_is_told(folder: Path, store: RunStore, text: str, fault: str) -> None:
     folder.mkdir(parents=True)
-    (folder / DESIGN).write_text("{")
-    with pytest.raises(OutputError, match=r"design.json is damaged: .* remove the folder"):
+    (folder / DESIGN).write_text(text)
+    with pytest.raises(OutputError, match=rf"design.json is damaged: .*{fault}.*; remove the folder"):
         go(folder, store, Made())
 
 
