@@ -225,16 +225,19 @@ class RunStore:
             self._files.get_file(path, str(place))
 
     def discard(self, key: str) -> None:
-        """Make way for the run of this key: remove one that was interrupted, and in a folder what is no run at all.
+        """Make way for the run of this key: remove one that was interrupted, set aside what is no run at all.
 
         A finished run stays, and so does what another process is writing just now: runs of a driver that has died may
         go on. An upload that was cut off needs no removal.
         """
+        place = self.local_path(key)
+        if place is not None and not place.exists():
+            return  # asked first: a folder comes into being with its manifest, so one that lacks it later is none
         try:
             if self.manifest(key).get("status") == FINISHED:
                 return
         except NotFoundError:
-            if self.local_path(key) is not None:
+            if place is not None:
                 self.set_aside(key)
             return
         with self._access(), suppress(FileNotFoundError):  # another driver may remove it too
