@@ -76,7 +76,7 @@ def carry_out(
             return Outcome(folder, frames, changed=False)
         if state.missing:
             check(state.missing)
-            store.require_writable()
+            store.require_writable(state.missing[0].key)
         write_document(folder / DESIGN, design.document())
         failed: dict[str, str] = {}
         try:

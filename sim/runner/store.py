@@ -72,21 +72,27 @@ class RunStore:
         """Whether what is written here outlives this process, and other processes find it."""
         return not any(part.partition("://")[0] == "memory" for part in self.url.split("::"))
 
-    def require_writable(self) -> None:
-        """Write a file and remove it again.
+    def require_writable(self, key: str) -> None:
+        """Write a file to where the run of this key is to come, and remove it again where that is allowed.
 
         Raises
         ------
         OutputError
             The store cannot be written.
         """
-        path = f"{self._root}/{PROBE}"
+        path = self._path(key, PROBE)
         try:
             with self._access():
-                self._files.makedirs(self._root, exist_ok=True)
+                if self._folder is not None:  # in which a run's own folder comes into being with the run alone
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    with tempfile.TemporaryFile(dir=self._folder):
+                        return
+                if bucket.has_folders(self.url):
+                    self._files.makedirs(self._path(key), exist_ok=True)
                 self._files.pipe_file(path, b"")
+            with suppress(FileNotFoundError, NotImplementedError, OutputError), self._access():
                 self._files.rm_file(path)
-        except (FileNotFoundError, NotImplementedError) as error:  # a bucket that is not there; a place to read from
+        except (FileNotFoundError, NotImplementedError) as error:  # a place that can only be read, say
             msg = f"the store of runs {self.url} cannot be written: {str(error) or type(error).__name__}"
             raise OutputError(msg) from None
 

@@ -120,8 +120,10 @@ def test_nothing_starts_when_people_cannot_be_drawn(
     ],
 )
 def test_a_store_that_cannot_be_written_starts_nothing_and_keeps_no_design(
-    folder: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch, fault: Exception, told: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, told: str
 ) -> None:
+    store = RunStore(f"memory://{uuid.uuid4().hex}/runs")
+
     def refuses(*_: object, **__: object) -> None:
         raise fault
 
@@ -133,6 +135,21 @@ def test_a_store_that_cannot_be_written_starts_nothing_and_keeps_no_design(
     assert backend.carried == []
     assert not (folder / DESIGN).exists()
     assert statuses_after(folder, store) == ["finished"] * 6
+
+
+def test_a_store_that_forbids_removal_or_is_probed_by_another_is_writable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fault in (PermissionError(13, "Permission denied"), FileNotFoundError()):
+        store = RunStore(f"memory://{uuid.uuid4().hex}/runs")
+
+        def refuses(*_: object, fault: Exception = fault) -> None:
+            raise fault
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(store._files), "rm_file", refuses)
+            assert go(folder, store, Made()).failed == []
+        assert len(store.keys()) == 6
 
 
 def statuses_after(folder: Path, store: RunStore) -> list[str]:
