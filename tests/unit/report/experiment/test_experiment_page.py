@@ -230,11 +230,11 @@ def test_same_content_gives_the_same_bytes_in_another_process(tmp_path: Path) ->
 
 
 def test_sweep_has_sensitivity_and_trade_off() -> None:
-    text = render_experiment(page_of(sweep("one", "two"), 2))
+    text = render_experiment(page_of(sweep("one", "two", "three"), 2))
     found = headings(text)
     assert {"Sensitivity to fleet.count", "Trade-offs"} <= set(found)
     assert not [one for one in found if "×" in one]
-    assert f"Differences are drawn for the first {MOST_CONTRASTS} of 5 variants" in Words(text).text
+    assert f"Differences are drawn for the first {MOST_CONTRASTS} of 8 variants" in Words(text).text
 
 
 def test_grid_has_a_heat_map_and_a_list_of_points_has_none() -> None:
