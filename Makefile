@@ -27,7 +27,7 @@ run: $(KERNELS) ## Set up and do the main job: three services on one morning, KP
 
 .PHONY: test
 test: $(KERNELS) ## Set up and pass the tests
-	@$(VENV)/bin/python -m pytest -q
+	@$(VENV)/bin/python -m pytest -q -n auto --dist loadfile
 
 .PHONY: chaos
 chaos: $(KERNELS) ## Kill runs, drivers and cluster nodes at bad moments, and look what is left
@@ -97,6 +97,8 @@ $(READY): requirements.lock pyproject.toml | system
 	@$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@echo "$(CURDIR)" > $@
 
+# numba sees that a kernel's own file has changed, but not that a file has whose kernels it calls
 $(KERNELS): $(KERNEL_SOURCES) $(READY)
+	@rm -rf $(NUMBA_CACHE_DIR)
 	@$(VENV)/bin/bitgreen doctor
 	@touch $@
