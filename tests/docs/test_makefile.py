@@ -24,6 +24,7 @@ printf '#!/bin/sh\\necho "venv $@" >> calls\\n[ ! -e "broken-$3" ]\\n' > .venv/b
 printf '#!/bin/sh\\necho "bitgreen $@" >> calls\\n' > .venv/bin/bitgreen
 chmod +x .venv/bin/*
 """
+TESTS = "venv -m pytest -q -n auto --dist loadfile"
 CHECK = "python -I sim/system.py check --install"
 VENV = "python -m venv --clear .venv"
 LOCKED = "venv -m pip install --quiet --require-hashes -r requirements.lock"
@@ -75,7 +76,7 @@ def test_readme_opens_with_the_two_commands_and_names_real_ones() -> None:
 def test_set_up_once_then_only_the_command(checkout: Path) -> None:
     assert make(checkout, "run") == [CHECK, VENV, LOCKED, ITSELF, "bitgreen doctor", "bitgreen morning"]
     assert make(checkout, "run") == [CHECK, "bitgreen morning"]
-    assert make(checkout, "test") == [CHECK, "venv -m pytest -q"]
+    assert make(checkout, "test") == [CHECK, TESTS]
 
 
 def test_an_interrupted_set_up_is_made_from_scratch(checkout: Path) -> None:
