@@ -9,10 +9,12 @@ import numpy as np
 from pydantic import Field
 
 from sim.controllers.base import Inputs, Parameters, Preparation
+from sim.controllers.shuttle import insertion
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters
 from sim.controllers.shuttle.exchange import Exchange
 from sim.controllers.shuttle.plan import Fleet, Start
-from sim.dispatch.lns import compile_kernels, insert_all, solve
+from sim.dispatch import lns
+from sim.dispatch.lns import insert_all, solve
 from sim.dispatch.problem import Weights
 from sim.dispatch.relax import relax
 from sim.world import Vehicle, World
@@ -58,7 +60,7 @@ class Lns(Insertion):
 
     def prepare(self, inputs: Inputs) -> Preparation:
         """See `Insertion.prepare`."""
-        compile_kernels()
+        lns.compile_kernels()  # loaded from the cache here, before the simulated time begins to count
         self._rng = np.random.default_rng([inputs.scenario.seeds.demand, STREAM])
         return super().prepare(inputs)
 
@@ -100,3 +102,9 @@ class Lns(Insertion):
             pickup, dropoff = (shuttles[v].plan.index(stop) for stop in (2 * row, 2 * row + 1))
             times_s = float(schedule.begin_s[v, pickup]), float(schedule.end_s[v, dropoff])
             self._assign(world, self._requests[row].id, vehicles[v].id, *times_s)
+
+
+def compile_kernels() -> None:
+    """Compile every kernel that a service of shuttles has into numba's cache, so that a later process pays nothing."""
+    insertion.compile_kernels()
+    lns.compile_kernels()
