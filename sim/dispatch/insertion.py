@@ -99,11 +99,11 @@ def place_in(problem: Problem, plans: Plans, search: Search, r: int, v: int, bel
     if plans.slot[2 * r] > 0 or not np.isnan(problem.requests.boarded_s[r]):
         return _alighting_in(problem, plans, search, r, v, below)
     best = Place(-1, -1, below)
-    pickup, latest = 2 * r, problem.requests.latest_s[2 * r]
+    pickup, earliest, latest = 2 * r, problem.requests.earliest_s[2 * r], problem.requests.latest_s[2 * r]
     for after in range(problem.vehicles.locked[v], plans.length[v] + 1):
         if plans.begin_s[v, after] > latest + TOLERANCE_S and after > 0:
             break
-        if not _carries(problem, plans, r, v, after):
+        if plans.latest_s[v, after + 1] < earliest or not _carries(problem, plans, r, v, after):
             continue
         begin, end = _next(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
         if begin > latest + TOLERANCE_S or not _reaches(problem, plans, v, after + 1, pickup, begin, end):

@@ -85,7 +85,7 @@ def insert_all(problem: Problem, start: Sequence[Sequence[int]]) -> Solution:
     ControllerError
         The problem is not valid, or a plan breaks a limit.
     """
-    state = _prepare(problem, start, seed=0, blinks=0.0, most=len(problem.requests.riders))
+    problem, state = _prepare(problem, start, seed=0, blinks=0.0, most=len(problem.requests.riders))
     plans = state.current
     left = np.flatnonzero(plans.vehicle < 0)
     state.ruin.removed[: len(left)] = left
@@ -109,7 +109,7 @@ def solve(
     ControllerError
         The problem is not valid, or a plan breaks a limit.
     """
-    state = _prepare(problem, start, seed=seed, blinks=tuning.blinks, most=2 * tuning.most)
+    problem, state = _prepare(problem, start, seed=seed, blinks=tuning.blinks, most=2 * tuning.most)
     ways = np.cumsum(tuning.ways) / np.sum(tuning.ways)
     mean = _mean_cost(state.current)
     temperatures = np.array([tuning.hot * mean, tuning.cold * mean])
@@ -117,13 +117,16 @@ def solve(
     return _solution(problem, state.best)
 
 
-def _prepare(problem: Problem, start: Sequence[Sequence[int]], *, seed: int, blinks: float, most: int) -> _State:
+def _prepare(
+    problem: Problem, start: Sequence[Sequence[int]], *, seed: int, blinks: float, most: int
+) -> tuple[Problem, _State]:
     require_valid(problem)
     require_plans(problem, start)
+    problem = _pinned(problem, start)
     requests, vehicles = len(problem.requests.riders), len(problem.vehicles.ready_s)
     draft = blank_draft(requests, width_for(problem, start) + 2)
     rng = np.random.Generator(np.random.PCG64(seed))
-    return _State(
+    return problem, _State(
         current=lay_plans(problem, start, draft),
         trial=lay_plans(problem, start, draft),
         best=lay_plans(problem, start, draft),
@@ -132,6 +135,15 @@ def _prepare(problem: Problem, start: Sequence[Sequence[int]], *, seed: int, bli
         offers=blank_offers(min(requests, most), vehicles),
         dirty=np.zeros(vehicles, np.bool_),
     )
+
+
+def _pinned(problem: Problem, start: Sequence[Sequence[int]]) -> Problem:
+    """Return the problem with every request that boards within a lock pinned to the vehicle."""
+    vehicle = problem.requests.vehicle.copy()
+    for v, plan in enumerate(start):
+        for stop in plan[: problem.vehicles.locked[v]]:
+            vehicle[stop // 2] = v
+    return problem._replace(requests=problem.requests._replace(vehicle=vehicle))
 
 
 def _mean_cost(plans: Plans) -> float:
@@ -161,11 +173,13 @@ def _anneal(
         if tried < cost - temperature * np.log(1.0 - rng.random()):
             cost = tried
             _keep(state.trial, state.current, touched)
-            dirty |= touched
+            for v in range(len(dirty)):
+                dirty[v] = dirty[v] or touched[v]
             if cost < best - COST_STEP:
                 best = cost
                 _keep(state.current, state.best, dirty)
-                dirty[:] = False
+                for v in range(len(dirty)):
+                    dirty[v] = False
         else:
             _keep(state.current, state.trial, touched)
         temperature *= factor

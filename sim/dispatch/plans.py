@@ -172,8 +172,10 @@ def copy_plan(source: Plans, target: Plans, v: int) -> None:
 @kernel
 def copy_places(source: Plans, target: Plans) -> None:
     """Copy where the requests are."""
-    target.slot[:] = source.slot
-    target.vehicle[:] = source.vehicle
+    for r in range(len(source.vehicle)):
+        target.slot[2 * r] = source.slot[2 * r]
+        target.slot[2 * r + 1] = source.slot[2 * r + 1]
+        target.vehicle[r] = source.vehicle[r]
 
 
 @kernel
