@@ -188,6 +188,7 @@ def doctor() -> None:
     """Check that everything a run needs is there, and compile the kernels."""
     from sim.controllers.base import controller_names
     from sim.controllers.shuttle.insertion import compile_kernels
+    from sim.dispatch.lns import compile_kernels as compile_dispatch
     from sim.system import missing_packages, sumo_binary
 
     missing = missing_packages()
@@ -195,6 +196,7 @@ def doctor() -> None:
         msg = f"missing system packages; on Debian or Ubuntu: apt-get install {' '.join(missing)}"
         raise SetupError(msg)
     compile_kernels()
+    compile_dispatch()
     results.print(f"SUMO: {sumo_binary('sumo').parent.parent}")
     results.print(f"controllers: {', '.join(controller_names())}")
     results.print(f"scenarios: {', '.join(catalogue())}")

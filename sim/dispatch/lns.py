@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dispatch.insertion import COST_STEP, Search, best_insertion
+from sim.dispatch.insertion import COST_STEP, Planner, Search
 from sim.dispatch.plans import (
     Plans,
     copy_places,
@@ -23,7 +23,7 @@ from sim.dispatch.plans import (
     total_cost,
     width_for,
 )
-from sim.dispatch.problem import Floats, Problem, kernel, require_plans, require_valid, smallest_problem
+from sim.dispatch.problem import Floats, Problem, kernel, laid_out, require_plans, smallest_problem
 from sim.dispatch.relax import relax
 from sim.dispatch.removal import Ruin, blank_ruin, remove
 from sim.dispatch.repair import GREEDY, REGRET, Offers, blank_offers, repair
@@ -120,11 +120,11 @@ def solve(
 def _prepare(
     problem: Problem, start: Sequence[Sequence[int]], *, seed: int, blinks: float, most: int
 ) -> tuple[Problem, _State]:
-    require_valid(problem)
+    problem = laid_out(problem)
     require_plans(problem, start)
     problem = _pinned(problem, start)
     requests, vehicles = len(problem.requests.riders), len(problem.vehicles.ready_s)
-    draft = blank_draft(requests, width_for(problem, start) + 2)
+    draft = blank_draft(requests, width_for(problem, start))
     rng = np.random.Generator(np.random.PCG64(seed))
     return problem, _State(
         current=lay_plans(problem, start, draft),
@@ -212,5 +212,8 @@ def compile_kernels() -> None:
     problem = smallest_problem()
     solve(problem, insert_all(problem, [()]).plans, iterations=8, seed=0)
     time_plan(problem, 0, (0, 1))
-    best_insertion(problem, [()], request=0)
+    planner = Planner(problem, [()])
+    insertion = planner.best(0)
+    if insertion is not None:
+        planner.insert(0, insertion)
     relax(problem, [()])
