@@ -57,12 +57,12 @@ class Tuning(NamedTuple):
         How often each way of removal is drawn: random, related, worst, strings.
     """
 
-    most: int = 10
-    hot: float = 0.1
-    cold: float = 0.001
+    most: int = 16
+    hot: float = 1.0
+    cold: float = 0.02
     blinks: float = 0.01
-    regret: float = 0.1
-    ways: tuple[float, float, float, float] = (1.0, 2.0, 1.0, 4.0)
+    regret: float = 0.2
+    ways: tuple[float, float, float, float] = (2.0, 2.0, 1.0, 1.0)
 
 
 class _State(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.darp import main, problem_of, result, routes_of, run, tightened
+from benchmarks.darp import iterations_for, main, problem_of, result, routes_of, run, tightened
 from benchmarks.darp_check import Route, cost_of, faults
 from benchmarks.darp_files import Instance, Place, read_best, read_folder, read_instance
 from sim.dispatch.lns import insert_all
@@ -177,3 +177,15 @@ def test_a_folder_never_seen_is_solved_and_a_broken_one_told(
     write(tmp_path, "z8", "2 4 480")
     assert main() == 2
     assert "z8, line 1" in capsys.readouterr().err
+
+
+def test_iterations_grow_with_what_there_is_to_choose_and_are_bounded(instance: Instance) -> None:
+    few = iterations_for(problem_of(instance))
+    pairs = 40
+    stops = [
+        *(Place(float(i), 0.0, 0.0, 1, 0.0, 480.0) for i in range(pairs)),
+        *(Place(float(i), 9.0, 0.0, -1, 0.0, 480.0) for i in range(pairs)),
+    ]
+    many = replace(instance, ride=400.0, places=(instance.places[0], *stops))
+    assert iterations_for(problem_of(many)) > few
+    assert iterations_for(problem_of(replace(many, vehicles=900))) == few
