@@ -216,4 +216,5 @@ def compile_kernels() -> None:
     insertion = planner.best(0)
     if insertion is not None:
         planner.insert(0, insertion)
-    relax(problem, [()])
+    problem.requests.latest_s[:] = -1.0  # broken, or nothing is lifted
+    relax(problem, [(0, 1)])
