@@ -20,6 +20,7 @@ from statistics import mean
 from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.darp_check import Route, cost_of, faults
 from benchmarks.darp_files import Instance, read_best, read_folder
@@ -102,9 +103,28 @@ def tightened(instance: Instance, ways: Floats) -> tuple[Floats, Floats]:
     return earliest, latest
 
 
-def iterations_for(instance: Instance) -> int:
-    """Return the iterations that an instance is worth."""
-    return 1_000_000 // instance.requests
+def iterations_for(problem: Problem) -> int:
+    """Return the iterations that an instance is worth: by the pairs of requests that could share a ride.
+
+    These, not the requests alone, say how much there is to choose from. One iteration costs about 10 microseconds
+    a vehicle, so the bound by vehicles keeps large instances within a minute.
+    """
+    pairs = int(_shareable(problem).sum())
+    return max(10_000, min(int(5000 * pairs**0.5), 4_500_000 // len(problem.vehicles.ready_s)))
+
+
+def _shareable(problem: Problem) -> NDArray[np.bool_]:
+    """Return which request (row) could have which other one board during its ride."""
+    requests, travel = problem.requests, problem.travel_s
+    here, there = requests.node[::2], requests.node[1::2]
+    service, latest = requests.service_s[::2], requests.latest_s
+    ready = requests.earliest_s[::2] + service
+    arrive = ready[:, None] + travel[np.ix_(here, here)]
+    begin = np.maximum(arrive, requests.earliest_s[None, ::2])
+    back = begin + service[None, :] + travel[np.ix_(here, there)].T
+    shareable = (arrive <= latest[None, ::2]) & (back <= latest[1::2, None])
+    np.fill_diagonal(shareable, val=False)
+    return shareable
 
 
 def routes_of(problem: Problem, solution: Solution) -> list[Route]:
@@ -119,8 +139,9 @@ def routes_of(problem: Problem, solution: Solution) -> list[Route]:
 
 def run(instance: Instance, best: float | None, *, seed: int) -> Row:
     """Solve and judge one instance."""
-    iterations, began = iterations_for(instance), time.process_time()
+    began = time.process_time()
     problem = problem_of(instance)
+    iterations = iterations_for(problem)
     start = insert_all(problem, [()] * instance.vehicles)
     solution = solve(problem, start.plans, iterations=iterations, seed=seed)
     cpu_s = time.process_time() - began

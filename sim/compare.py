@@ -123,7 +123,7 @@ def compare_runs(*paths: Path, without_service: Path | None = None, force: bool 
     if len(paths) < 2:
         msg = f"a comparison takes two runs or more, found {len(paths)}"
         raise SandboxError(msg)
-    manifests = [_manifest(path) for path in paths]
+    manifests = [comparable_manifest(path) for path in paths]
     if without_service is None and not _has_service(manifests[0]):
         without_service = paths[0]
     warnings: list[str] = []
@@ -132,7 +132,7 @@ def compare_runs(*paths: Path, without_service: Path | None = None, force: bool 
         baseline = read_others(without_service / VEHICLES)
         warnings += _check(
             manifests[0],
-            _manifest(without_service),
+            comparable_manifest(without_service),
             name=without_service.name,
             may_differ=("fleet",),
             force=force,
@@ -257,10 +257,19 @@ def _cell(value: float | None, reference: float | None, better: Better) -> Cell:
     return Cell(value, difference, relative, verdict)
 
 
-def _manifest(path: Path) -> dict[str, Any]:
-    """Return a run's manifest, made sure to hold what a comparison reads."""
+def comparable_manifest(path: Path) -> dict[str, Any]:
+    """Return a run's manifest, made sure to hold what a comparison reads.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run, or it was never published.
+    OutputError
+        The manifest is damaged or lacks something.
+    """
     manifest = read_manifest(path)
-    missing = [key for key in ("scenario", "fingerprint", "status", "versions", "network") if key not in manifest]
+    needed = ("scenario.name", "fingerprint", "status", "versions.sumo", "network.sha256")
+    missing = [key for key in needed if _at(manifest, key) is _ABSENT]
     if missing:
         msg = f"the manifest of {path} lacks {', '.join(missing)}"
         raise OutputError(msg)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import yaml
 from sim.errors import NotFoundError, ScenarioError
 from sim.home import home
 from sim.scenario import Scenario, validate
+
+DEEPEST = 40  # lists and mappings within one another; the deepest scenario has 7
 
 
 class _Loader(yaml.SafeLoader):
@@ -25,8 +28,12 @@ class _Loader(yaml.SafeLoader):
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            line = f"line {key_node.start_mark.line + 1}"
+            if not isinstance(key, Hashable):
+                msg = f"{line}: a key must be text, found a {type(key).__name__}"
+                raise ScenarioError(msg)
             if key in seen:
-                msg = f"line {key_node.start_mark.line + 1}: the key {key!r} stands twice"
+                msg = f"{line}: the key {key!r} stands twice"
                 raise ScenarioError(msg)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
@@ -98,16 +105,60 @@ def read_document(path: Path) -> dict[str, Any]:
     ScenarioError
         It cannot be read, or holds something else.
     """
+    unreadable = f"{path.name} cannot be read as YAML"
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        msg = f"{path.name} cannot be read as YAML: {error}"
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{unreadable}: {error}"
         raise ScenarioError(msg) from None
+    document = _loaded(text, place=path.name, unreadable=unreadable)
     if not isinstance(document, dict):
         msg = f"{path.name} must hold a mapping, found {type(document).__name__}"
         raise ScenarioError(msg)
     document.setdefault("name", path.stem)
     return document
+
+
+def _loaded(text: str, *, place: str, unreadable: str) -> Any:  # noqa: ANN401 (whatever the text holds)
+    """Return what a YAML text holds, made sure that it could stand in JSON too; keys and runs' records rest on that."""
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        fault = next(_unfit(value, (), ()), None)
+    except RecursionError:
+        value, fault = None, f"lists and mappings lie more than {DEEPEST} deep in one another"
+    except ScenarioError as error:
+        value, fault = None, str(error)
+    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has, an integer of thousands of digits
+        msg = f"{unreadable}: {error}"
+        raise ScenarioError(msg) from None
+    if fault is not None:
+        msg = f"{place}: {fault}"
+        raise ScenarioError(msg)
+    return value
+
+
+def _unfit(value: object, path: tuple[str, ...], above: tuple[int, ...]) -> Iterator[str]:
+    """Yield what JSON cannot hold of a value, with its path; `above` are the ids of what it lies in."""
+    at = ".".join(path) or "the document"
+    if isinstance(value, dict | list):
+        if id(value) in above:
+            yield f"{at} holds itself by an anchor"
+        elif len(above) >= DEEPEST:
+            yield f"{at}: lists and mappings lie more than {DEEPEST} deep in one another"
+        else:
+            for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(value, dict) and not isinstance(key, str):
+                    yield f"{at} has the key {key} ({type(key).__name__}); allowed is text, which may stand in quotes"
+                yield from _unfit(one, (*path, str(key)), (*above, id(value)))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{at} is {value}; allowed are finite figures"
+    elif isinstance(value, str) and re.search(r"[\ud800-\udfff]", value):
+        yield f"{at} is {value!r}, half of a pair of characters; allowed is whole text"
+    elif value is not None and not isinstance(value, str | int | float):
+        yield (
+            f"{at} is {value} ({type(value).__name__}); allowed are figures, text (a date stands in quotes), true, "
+            "false, null, lists and mappings"
+        )
 
 
 def _extended(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
@@ -140,13 +191,15 @@ def _override(document: dict[str, Any], text: str) -> None:
     node = document
     for depth, key in enumerate(keys[:-1]):
         child = node.setdefault(key, {})
+        place = ".".join(keys[: depth + 1])
+        if isinstance(child, list) or (not child and keys[depth + 1].isdigit()):
+            msg = f"cannot set {path}: an entry of a list has no path; set the whole list {place}"
+            raise ScenarioError(msg)
         if not isinstance(child, dict):
-            msg = f"cannot set {path}: {'.'.join(keys[: depth + 1])} is {child!r} and has no fields"
+            msg = f"cannot set {path}: {place} is {child!r} and has no fields"
             raise ScenarioError(msg)
         node[key] = child = dict(child)
         node = child
-    try:
-        node[keys[-1]] = yaml.load(raw, Loader=_Loader)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as error:
-        msg = f"cannot set {path}: {raw!r} is not YAML: {error}"
-        raise ScenarioError(msg) from None
+    shown = raw if len(raw) <= 60 else f"{raw[:57]}..."
+    refused = f"cannot set {path}"
+    node[keys[-1]] = _loaded(raw, place=refused, unreadable=f"{refused}: {shown!r} is not YAML")

@@ -6,18 +6,19 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sim.errors import NotFoundError, SandboxError
+from sim.errors import NotFoundError, OutputError, SandboxError
 from sim.terminal import Json, console, results
 
 if TYPE_CHECKING:
-    from sim.experiment.design import PlannedRun
-    from sim.experiment.drive import Outcome
+    from sim.experiment.design import Design, PlannedRun
+    from sim.experiment.drive import Outcome, State
     from sim.runner.backend import Backend
 
 RUNS = Path("runs")
@@ -52,9 +53,12 @@ class Progress:
         self._shares.pop(run.key, None)
         self._ended += 1
         if fault is not None:
-            name = f"{run.variant.label}, seeds {run.seeds.demand} and {run.seeds.sumo}"
-            self._print(f"failed: {name}: {fault}")
+            self._print(f"failed: {_named(run)}: {fault}")
         self._tell()
+
+    def damaged(self, run: PlannedRun, fault: str) -> None:
+        """Learn that a run which was finished once is made again."""
+        self._print(f"made again, as it is damaged: {_named(run)}: {fault}")
 
     def left_s(self) -> float | None:
         """Return the seconds left at the pace so far; None before there is one."""
@@ -77,6 +81,10 @@ class Progress:
             console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
+def _named(run: PlannedRun) -> str:
+    return f"{run.variant.label}, seeds {run.seeds.demand} and {run.seeds.sumo}"
+
+
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -86,7 +94,7 @@ def _duration(seconds: float) -> str:
 def experiment(
     name: Annotated[str, typer.Argument(help="Name in scenarios/experiments/, or a YAML file.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder of its tables and report. [default: runs/experiments/NAME]")
+        str | None, typer.Option(help="Folder of its tables and report. [default: runs/experiments/NAME]")
     ] = None,
     store: Annotated[
         str, typer.Option(help="Where runs are kept: a folder, or a URL such as s3://bucket/runs.")
@@ -107,23 +115,26 @@ def experiment(
 
     Finished runs are found again, so the same command goes on after a crash or Ctrl-C.
     """
-    from sim.experiment.design import plan
+    from sim.experiment.design import check, plan
     from sim.experiment.document import load_experiment
-    from sim.experiment.drive import Watch, carry_out
+    from sim.experiment.drive import Watch, carry_out, compare_design, look
+    from sim.experiment.places import require_places, require_writable
     from sim.runner.store import RunStore
 
-    document = load_experiment(name)
-    design, place = plan(document), RunStore(store)
+    document, place = load_experiment(name), RunStore(store)
+    folder = _folder(out, document.name)
+    require_places(folder, place)
+    design = plan(document)
     if dry_run:
-        there = sum(place.has(run.key) for run in design.runs)
-        seeds = len(document.seeds)
-        results.print(f"{document.name}: {len(design.runs)} runs, {there} of them finished; {seeds} pairs of seeds")
-        for variant in design.variants:
-            results.print(f"  {variant.label}{' (without service)' if variant.without else ''}", highlight=False)
+        compare_design(design, folder)
+        state = look(design, place)
+        check(state.missing)
+        if state.missing and place.folder is not None:
+            require_writable(place.folder)
+        _tell_plan(design, state, json_output=json_output)
         return
     progress = Progress(quiet=json_output)
-    watch = Watch(progress.begins, progress.progress, progress.ends)
-    folder = out or EXPERIMENTS / document.name
+    watch = Watch(progress.begins, progress.progress, progress.ends, progress.damaged)
     outcome = carry_out(design, folder, store=place, backend=_backend(backend, workers, address), watch=watch)
     page = folder / "report.html"
     if outcome.changed or not page.is_file():
@@ -133,6 +144,47 @@ def experiment(
     _tell(outcome, page, json_output=json_output)
     if not (outcome.frames.runs["status"] == "finished").all():  # failed, or not where they were to be
         raise typer.Exit(1)
+
+
+def _folder(out: str | None, name: str) -> Path:
+    if out is None:
+        return EXPERIMENTS / name
+    if not out.strip():
+        msg = f"--out: found {out!r}; allowed is the name of a folder"
+        raise OutputError(msg)
+    return Path(out)
+
+
+def _tell_plan(design: Design, state: State, *, json_output: bool) -> None:
+    """Say what would run."""
+    name, runs, seeds = design.experiment.name, len(design.runs), len(design.experiment.seeds)
+    there = runs - len(state.missing)
+    if json_output:
+        missing = Counter(run.variant.label for run in state.missing)
+        document = {
+            "experiment": name,
+            "runs": runs,
+            "finished": there,
+            "damaged": sorted(state.damaged),
+            "seeds": [one.model_dump() for one in design.experiment.seeds],
+            "variants": [
+                {
+                    "variant": one.label,
+                    "scenario": one.scenario,
+                    "set": dict(one.settings),
+                    "without_service": one.without,
+                    "missing": missing[one.label],
+                }
+                for one in design.variants
+            ],
+        }
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        return
+    damaged = f", {len(state.damaged)} damaged" if state.damaged else ""
+    results.print(f"{name}: {runs} runs, {there} of them finished{damaged}; {seeds} pairs of seeds")
+    for variant in design.variants:
+        line = f"  {variant.label}{' (without service)' if variant.without else ''}"
+        results.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _backend(name: str, workers: int | None, address: str | None) -> Backend:
@@ -195,10 +247,14 @@ def compare(
 def find(name: str) -> tuple[Path, str | None]:
     """Return the folder of a run or an experiment, and the variant if one is named."""
     for text, variant in ((name, None), (name.partition(":")[0], name.partition(":")[2] or None)):
-        place = next((one for one in (Path(text), RUNS / text, EXPERIMENTS / text) if text and one.is_dir()), None)
+        places = (Path(text), RUNS / text, EXPERIMENTS / text, Path(STORE) / text)
+        place = next((one for one in places if text and one.is_dir()), None)
         if place is not None:
             return place, variant
-    msg = f"no run or experiment {name!r}; allowed are a folder, a run in {RUNS} or an experiment in {EXPERIMENTS}"
+    msg = (
+        f"no run or experiment {name!r}; allowed are the directory of a run, its id in {RUNS}, its key in {STORE}, an "
+        f"experiment in {EXPERIMENTS}, and a variant as EXPERIMENT:VARIANT"
+    )
     raise NotFoundError(msg)
 
 
@@ -207,15 +263,14 @@ def _compare_experiments(
 ) -> None:
     from sim.experiment.against import judge_sides, render_judgement, sides
 
+    _require_two(left, right)
     a, b = sides(*left), sides(*right)
     if left[1] is not None and right[1] is not None:
         pairs = [(a[left[1]], b[right[1]])]
-    elif left[1] is None and right[1] is None:
-        pairs = [(a[label], b[label]) for label in a if label in b]
     else:
-        only = (left[1] or right[1]) or ""
-        pairs = [(a[label], b[label]) for label in (only,) if label in a and label in b]
-    if not pairs or left == right:
+        only = left[1] or right[1]
+        pairs = [(a[label], b[label]) for label in a if label in b and only in (None, label)]
+    if not pairs:
         msg = (
             f"{left[0].name} and {right[0].name} have no variant in common to compare; name one of each as "
             f"EXPERIMENT:VARIANT, of {', '.join(map(repr, a))} and {', '.join(map(repr, b))}"
@@ -225,6 +280,22 @@ def _compare_experiments(
         keys = list(dict.fromkeys([*one.results["key"], *two.results["key"]])) if every else None
         judgement, warnings = judge_sides(one, two, keys=keys, force=force)
         render_judgement(judgement, warnings, console=results)
+
+
+def _require_two(left: tuple[Path, str | None], right: tuple[Path, str | None]) -> None:
+    """Make sure that an experiment is not compared with itself, unless it is by two of its variants."""
+    from sim.experiment.against import sides
+
+    variants = {left[1], right[1]}
+    if left[0].resolve() != right[0].resolve() or (None not in variants and len(variants) > 1):
+        return
+    name, labels = left[0].name, list(sides(left[0], None))
+    shown = f"{name}:{left[1]}" if left[1] is not None and len(variants) == 1 else name
+    cure = "it has one variant, so name another experiment"
+    if len(labels) > 1:
+        cure = f"name two of its variants as {name}:VARIANT, of {', '.join(map(repr, labels))}"
+    msg = f"{shown} cannot be compared with itself: {cure}"
+    raise SandboxError(msg)
 
 
 def _compare_run(run: Path, folder: Path, variant: str | None, *, every: bool) -> None:

@@ -16,9 +16,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from sim.dispatch.plans import Plans, carries, lay_plans, put_in, refresh, width_for
-from sim.dispatch.problem import TOLERANCE_S, Problem, kernel, require_plans, require_valid
+from sim.dispatch.plans import (
+    Plans,
+    carries,
+    carries_all,
+    lay_plans,
+    put_in,
+    refresh,
+    stops_of,
+    take_out,
+    width_for,
+)
+from sim.dispatch.problem import TOLERANCE_S, Problem, kernel, laid_out, require_plans
 from sim.dispatch.schedule import Draft, blank_draft, leg_s, rider_cost, settle
+from sim.errors import ControllerError
 
 COST_STEP = 1e-9
 """A place must be cheaper by this to displace an earlier one: rounding is no reason."""
@@ -52,30 +63,51 @@ class Search(NamedTuple):
     blinks: float
 
 
-def best_insertion(problem: Problem, plans: Sequence[Sequence[int]], *, request: int) -> Insertion | None:
-    """Find the cheapest feasible place of a request that no plan holds.
+class Planner:
+    """Plans laid out once, for one insertion after another.
 
     Raises
     ------
     ControllerError
         The problem is not valid, or a plan breaks a limit.
     """
-    require_valid(problem)
-    require_plans(problem, plans)
-    draft = blank_draft(len(problem.requests.riders), width_for(problem, plans) + 2)
-    laid = lay_plans(problem, plans, draft)
-    v, place = best_place(problem, laid, _exact(draft), request)
-    return Insertion(int(v), int(place.after), int(place.until), float(place.cost)) if v >= 0 else None
 
+    def __init__(self, problem: Problem, plans: Sequence[Sequence[int]]) -> None:
+        self._problem = laid_out(problem)
+        require_plans(self._problem, plans)
+        draft = blank_draft(len(self._problem.requests.riders), width_for(self._problem, plans))
+        self._plans = lay_plans(self._problem, plans, draft)
+        self._search = Search(draft, np.random.Generator(np.random.PCG64(0)), 0.0)
 
-def insert(plan: list[int], insertion: Insertion, request: int) -> None:
-    """Carry out an insertion in a plan."""
-    plan.insert(insertion.dropoff_at, 2 * request + 1)
-    plan.insert(insertion.pickup_at, 2 * request)
+    @property
+    def plans(self) -> tuple[tuple[int, ...], ...]:
+        """Return the stops of every plan."""
+        return stops_of(self._plans)
 
+    def best(self, request: int) -> Insertion | None:
+        """Find the cheapest feasible place of a request that no plan holds."""
+        self._require_open(request)
+        v, place = best_place(self._problem, self._plans, self._search, request)
+        return Insertion(int(v), int(place.after), int(place.until), float(place.cost)) if v >= 0 else None
 
-def _exact(draft: Draft) -> Search:
-    return Search(draft, np.random.Generator(np.random.PCG64(0)), 0.0)
+    def insert(self, request: int, insertion: Insertion) -> None:
+        """Carry out an insertion found for the plans as they stand."""
+        self._require_open(request)
+        problem, plans, draft, v = self._problem, self._plans, self._search.draft, insertion.vehicle
+        in_order = problem.vehicles.locked[v] <= insertion.pickup_at <= insertion.dropoff_at <= plans.length[v]
+        place = Place(insertion.pickup_at, insertion.dropoff_at, insertion.cost)
+        if in_order and settle_in(problem, plans, draft, request, v, place) and carries_all(problem, plans, v):
+            return
+        if in_order:
+            take_out(plans, v, request, 1)
+            refresh(problem, plans, v, draft)
+        msg = f"{insertion} of request {request} breaks a limit: it was found for other plans"
+        raise ControllerError(msg)
+
+    def _require_open(self, request: int) -> None:
+        if not 0 <= request < len(self._plans.vehicle) or self._plans.vehicle[request] >= 0:
+            msg = f"request {request} is planned already, or none of {len(self._plans.vehicle)}"
+            raise ControllerError(msg)
 
 
 @kernel
@@ -94,16 +126,16 @@ def best_place(problem: Problem, plans: Plans, search: Search, r: int) -> tuple[
 @kernel
 def place_in(problem: Problem, plans: Plans, search: Search, r: int, v: int, below: float) -> Place:
     """Return the place in one plan where a request adds least, if it adds less than `below`."""
-    if plans.length[v] + 4 > plans.stop.shape[1]:
+    if plans.length[v] + 4 > plans.stop.shape[1]:  # start, end, and two stops more
         return Place(-1, -1, below)
     if plans.slot[2 * r] > 0 or not np.isnan(problem.requests.boarded_s[r]):
         return _alighting_in(problem, plans, search, r, v, below)
     best = Place(-1, -1, below)
-    pickup, latest = 2 * r, problem.requests.latest_s[2 * r]
+    pickup, earliest, latest = 2 * r, problem.requests.earliest_s[2 * r], problem.requests.latest_s[2 * r]
     for after in range(problem.vehicles.locked[v], plans.length[v] + 1):
         if plans.begin_s[v, after] > latest + TOLERANCE_S and after > 0:
             break
-        if not _carries(problem, plans, r, v, after):
+        if plans.latest_s[v, after + 1] < earliest or not _carries(problem, plans, r, v, after):
             continue
         begin, end = _next(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
         if begin > latest + TOLERANCE_S or not _reaches(problem, plans, v, after + 1, pickup, begin, end):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dispatch.insertion import COST_STEP, Search, best_insertion
+from sim.dispatch.insertion import COST_STEP, Planner, Search
 from sim.dispatch.plans import (
     Plans,
     copy_places,
@@ -23,7 +23,7 @@ from sim.dispatch.plans import (
     total_cost,
     width_for,
 )
-from sim.dispatch.problem import Floats, Problem, kernel, require_plans, require_valid, smallest_problem
+from sim.dispatch.problem import Floats, Problem, kernel, laid_out, require_plans, smallest_problem
 from sim.dispatch.relax import relax
 from sim.dispatch.removal import Ruin, blank_ruin, remove
 from sim.dispatch.repair import GREEDY, REGRET, Offers, blank_offers, repair
@@ -57,12 +57,12 @@ class Tuning(NamedTuple):
         How often each way of removal is drawn: random, related, worst, strings.
     """
 
-    most: int = 10
-    hot: float = 0.1
-    cold: float = 0.001
+    most: int = 16
+    hot: float = 1.0
+    cold: float = 0.02
     blinks: float = 0.01
-    regret: float = 0.1
-    ways: tuple[float, float, float, float] = (1.0, 2.0, 1.0, 4.0)
+    regret: float = 0.2
+    ways: tuple[float, float, float, float] = (2.0, 2.0, 1.0, 1.0)
 
 
 class _State(NamedTuple):
@@ -85,7 +85,7 @@ def insert_all(problem: Problem, start: Sequence[Sequence[int]]) -> Solution:
     ControllerError
         The problem is not valid, or a plan breaks a limit.
     """
-    state = _prepare(problem, start, seed=0, blinks=0.0, most=len(problem.requests.riders))
+    problem, state = _prepare(problem, start, seed=0, blinks=0.0, most=len(problem.requests.riders))
     plans = state.current
     left = np.flatnonzero(plans.vehicle < 0)
     state.ruin.removed[: len(left)] = left
@@ -109,7 +109,7 @@ def solve(
     ControllerError
         The problem is not valid, or a plan breaks a limit.
     """
-    state = _prepare(problem, start, seed=seed, blinks=tuning.blinks, most=2 * tuning.most)
+    problem, state = _prepare(problem, start, seed=seed, blinks=tuning.blinks, most=2 * tuning.most)
     ways = np.cumsum(tuning.ways) / np.sum(tuning.ways)
     mean = _mean_cost(state.current)
     temperatures = np.array([tuning.hot * mean, tuning.cold * mean])
@@ -117,13 +117,16 @@ def solve(
     return _solution(problem, state.best)
 
 
-def _prepare(problem: Problem, start: Sequence[Sequence[int]], *, seed: int, blinks: float, most: int) -> _State:
-    require_valid(problem)
+def _prepare(
+    problem: Problem, start: Sequence[Sequence[int]], *, seed: int, blinks: float, most: int
+) -> tuple[Problem, _State]:
+    problem = laid_out(problem)
     require_plans(problem, start)
+    problem = _pinned(problem, start)
     requests, vehicles = len(problem.requests.riders), len(problem.vehicles.ready_s)
-    draft = blank_draft(requests, width_for(problem, start) + 2)
+    draft = blank_draft(requests, width_for(problem, start))
     rng = np.random.Generator(np.random.PCG64(seed))
-    return _State(
+    return problem, _State(
         current=lay_plans(problem, start, draft),
         trial=lay_plans(problem, start, draft),
         best=lay_plans(problem, start, draft),
@@ -132,6 +135,15 @@ def _prepare(problem: Problem, start: Sequence[Sequence[int]], *, seed: int, bli
         offers=blank_offers(min(requests, most), vehicles),
         dirty=np.zeros(vehicles, np.bool_),
     )
+
+
+def _pinned(problem: Problem, start: Sequence[Sequence[int]]) -> Problem:
+    """Return the problem with every request that boards within a lock pinned to the vehicle."""
+    vehicle = problem.requests.vehicle.copy()
+    for v, plan in enumerate(start):
+        for stop in plan[: problem.vehicles.locked[v]]:
+            vehicle[stop // 2] = v
+    return problem._replace(requests=problem.requests._replace(vehicle=vehicle))
 
 
 def _mean_cost(plans: Plans) -> float:
@@ -161,11 +173,13 @@ def _anneal(
         if tried < cost - temperature * np.log(1.0 - rng.random()):
             cost = tried
             _keep(state.trial, state.current, touched)
-            dirty |= touched
+            for v in range(len(dirty)):
+                dirty[v] = dirty[v] or touched[v]
             if cost < best - COST_STEP:
                 best = cost
                 _keep(state.current, state.best, dirty)
-                dirty[:] = False
+                for v in range(len(dirty)):
+                    dirty[v] = False
         else:
             _keep(state.current, state.trial, touched)
         temperature *= factor
@@ -198,5 +212,9 @@ def compile_kernels() -> None:
     problem = smallest_problem()
     solve(problem, insert_all(problem, [()]).plans, iterations=8, seed=0)
     time_plan(problem, 0, (0, 1))
-    best_insertion(problem, [()], request=0)
-    relax(problem, [()])
+    planner = Planner(problem, [()])
+    insertion = planner.best(0)
+    if insertion is not None:
+        planner.insert(0, insertion)
+    problem.requests.latest_s[:] = -1.0  # broken, or nothing is lifted
+    relax(problem, [(0, 1)])

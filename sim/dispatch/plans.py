@@ -11,7 +11,7 @@ from sim.dispatch.problem import Floats, Ints, Problem, kernel
 from sim.dispatch.schedule import Draft, drive_cost, lay_latest, rider_cost, settle
 from sim.errors import ControllerError
 
-MAX_CELLS = 1 << 21
+MAX_CELLS = 1 << 19
 """Bound on vehicles times stops; only fleets of thousands come near it."""
 
 
@@ -75,11 +75,20 @@ def lay_plans(problem: Problem, stops: Sequence[Sequence[int]], draft: Draft) ->
     for v, plan in enumerate(stops):
         plans.length[v] = len(plan)
         plans.stop[v, 1 : len(plan) + 1] = plan
-        in_time = refresh(problem, plans, v, draft)
-        if not (in_time and all(carries(problem, plans, v, slot) for slot in range(1, len(plan) + 1))):
-            msg = f"plan of vehicle {v} breaks a limit: {list(plan)}"
-            raise ControllerError(msg)
+    broken = _refresh_all(problem, plans, draft)
+    if broken >= 0:
+        msg = f"plan of vehicle {broken} breaks a limit: {list(stops[broken])}"
+        raise ControllerError(msg)
     return plans
+
+
+@kernel
+def _refresh_all(problem: Problem, plans: Plans, draft: Draft) -> int:
+    """Time all plans; return the first vehicle whose plan breaks a limit, or -1."""
+    for v in range(len(plans.length)):
+        if not refresh(problem, plans, v, draft) or not carries_all(problem, plans, v):
+            return v
+    return -1
 
 
 @kernel
@@ -129,6 +138,15 @@ def carries(problem: Problem, plans: Plans, v: int, slot: int) -> bool:
 
 
 @kernel
+def carries_all(problem: Problem, plans: Plans, v: int) -> bool:
+    """Return whether a vehicle can carry all that its plan takes on board."""
+    for slot in range(1, plans.length[v] + 1):  # noqa: SIM110 (as above)
+        if not carries(problem, plans, v, slot):
+            return False
+    return True
+
+
+@kernel
 def put_in(plans: Plans, v: int, s: int, slot: int) -> None:
     """Put a stop into a plan, as its `slot`; the plan must be refreshed before it is looked at."""
     for k in range(plans.length[v], slot - 1, -1):
@@ -172,8 +190,10 @@ def copy_plan(source: Plans, target: Plans, v: int) -> None:
 @kernel
 def copy_places(source: Plans, target: Plans) -> None:
     """Copy where the requests are."""
-    target.slot[:] = source.slot
-    target.vehicle[:] = source.vehicle
+    for r in range(len(source.vehicle)):
+        target.slot[2 * r] = source.slot[2 * r]
+        target.slot[2 * r + 1] = source.slot[2 * r + 1]
+        target.vehicle[r] = source.vehicle[r]
 
 
 @kernel

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.dispatch.problem import Floats, Problem, kernel, require_plans, require_valid
+from sim.dispatch.problem import Floats, Problem, kernel, laid_out, require_plans
 from sim.dispatch.schedule import Draft, draw_up, leg_s, settle
 
 
@@ -21,7 +21,7 @@ def relax(problem: Problem, plans: Sequence[Sequence[int]]) -> Problem:
     ControllerError
         The problem or the plans are not valid.
     """
-    require_valid(problem)
+    problem = laid_out(problem)
     require_plans(problem, plans)
     requests, vehicles = problem.requests, problem.vehicles
     latest_s, max_ride_s = requests.latest_s.copy(), requests.max_ride_s.copy()

@@ -56,7 +56,8 @@ def blank_ruin(requests: int, vehicles: int) -> Ruin:
 @kernel
 def remove(problem: Problem, plans: Plans, ruin: Ruin, rng: Generator, way: int, most: int) -> None:
     """Take up to `most` requests out of their plans, beside as many unserved; touched plans must be refreshed."""
-    ruin.touched[:] = False
+    for v in range(len(ruin.touched)):
+        ruin.touched[v] = False
     _list_unserved(plans, ruin, rng, most)
     count = _movable(problem, plans, ruin)
     if count == 0:
@@ -124,10 +125,12 @@ def _remove_random(problem: Problem, plans: Plans, ruin: Ruin, rng: Generator, c
 def _remove_related(problem: Problem, plans: Plans, ruin: Ruin, rng: Generator, count: int, goal: int) -> None:
     _take(problem, plans, ruin, ruin.pool[draw(rng, count)])
     for _ in range(1, goal):
-        near = _near(problem, ruin, ruin.removed[draw(rng, ruin.size[0])])
-        ahead = int(rng.random() ** 4 * len(near))  # mostly the nearest of those still planned
+        seed = ruin.removed[draw(rng, ruin.size[0])]
+        _learn_near(problem, ruin, seed)
+        ahead = int(rng.random() ** 4 * ruin.near.shape[1])  # mostly the nearest of those still planned
         chosen = -1
-        for r in near:
+        for n in range(ruin.near.shape[1]):
+            r = ruin.near[seed, n]
             v = plans.vehicle[r]
             if v >= 0 and plans.slot[2 * r + 1] > problem.vehicles.locked[v]:
                 chosen = r
@@ -141,10 +144,14 @@ def _remove_related(problem: Problem, plans: Plans, ruin: Ruin, rng: Generator, 
 @kernel
 def _remove_worst(problem: Problem, plans: Plans, ruin: Ruin, rng: Generator, count: int, goal: int) -> None:
     for n in range(count):
-        ruin.score[n] = -_saving(problem, plans, ruin.pool[n]) * (0.5 + rng.random())
-    order = np.argsort(ruin.score[:count])
-    for n in range(goal):
-        _take(problem, plans, ruin, ruin.pool[order[n]])
+        ruin.score[n] = _saving(problem, plans, ruin.pool[n]) * (0.5 + rng.random())
+    for _ in range(goal):
+        worst = 0
+        for n in range(1, count):
+            if ruin.score[n] > ruin.score[worst]:
+                worst = n
+        ruin.score[worst] = -np.inf
+        _take(problem, plans, ruin, ruin.pool[worst])
 
 
 @kernel
@@ -178,7 +185,9 @@ def _remove_strings(problem: Problem, plans: Plans, ruin: Ruin, rng: Generator, 
     strings = 1 + draw(rng, max(1, int(4.0 * most / (1.0 + longest))))
     unserved = ruin.size[0]
     seed = ruin.removed[draw(rng, unserved)] if rng.random() * unserved > 0.5 else ruin.pool[draw(rng, count)]
-    for r in _near(problem, ruin, seed):
+    _learn_near(problem, ruin, seed)
+    for n in range(ruin.near.shape[1]):
+        r = ruin.near[seed, n]
         v = plans.vehicle[r]
         if v < 0 or ruin.touched[v] or plans.slot[2 * r + 1] <= problem.vehicles.locked[v]:
             continue
@@ -198,24 +207,32 @@ def _take_string(problem: Problem, plans: Plans, ruin: Ruin, rng: Generator, r: 
     lock, count = problem.vehicles.locked[v], plans.length[v]
     at = plans.slot[2 * r] if plans.slot[2 * r] > lock and rng.random() < 0.5 else plans.slot[2 * r + 1]
     first = max(lock + 1, at - draw(rng, length))
-    until = min(count, first + length - 1)
-    string = plans.stop[v, first : until + 1].copy()
-    for s in string:
-        if plans.vehicle[s // 2] == v and plans.slot[2 * (s // 2) + 1] > lock:
-            _take(problem, plans, ruin, s // 2)
+    for _ in range(min(length, count - first + 1)):
+        if first > plans.length[v]:
+            break
+        other = plans.stop[v, first] // 2
+        if plans.slot[2 * other + 1] > lock:
+            _take(problem, plans, ruin, other)
+        else:
+            first += 1
 
 
 @kernel
-def _near(problem: Problem, ruin: Ruin, r: int) -> Ints:
-    """Return the requests related to a request, itself first; worked out when first asked for."""
-    if not ruin.known[r]:
-        for other in range(len(ruin.score)):
-            ruin.score[other] = _distance(problem, r, other)
-        order = np.argsort(ruin.score)
-        ruin.near[r] = order[: ruin.near.shape[1]]
-        ruin.known[r] = True
-    near: Ints = ruin.near[r]
-    return near
+def _learn_near(problem: Problem, ruin: Ruin, r: int) -> None:
+    """Work out which requests are related to a request, when that is first asked for."""
+    if ruin.known[r]:
+        return
+    ruin.known[r] = True
+    most = ruin.near.shape[1]
+    for other in range(len(ruin.score)):
+        distance = _distance(problem, r, other)
+        at = min(other, most)
+        while at > 0 and ruin.score[at - 1] > distance:
+            at -= 1
+            if at + 1 < most:
+                ruin.near[r, at + 1], ruin.score[at + 1] = ruin.near[r, at], ruin.score[at]
+        if at < most:
+            ruin.near[r, at], ruin.score[at] = other, distance
 
 
 @kernel

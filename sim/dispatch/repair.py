@@ -111,9 +111,9 @@ def _place_by_regret(problem: Problem, plans: Plans, search: Search, ruin: Ruin,
         ruin.touched[v] = True
         waiting -= 1
         ruin.pool[n] = ruin.pool[waiting]
-        for column in (offers.after, offers.until):
-            column[n] = column[waiting]
-        offers.cost[n] = offers.cost[waiting]
+        for u in range(len(plans.length)):
+            offers.after[n, u], offers.until[n, u] = offers.after[waiting, u], offers.until[waiting, u]
+            offers.cost[n, u] = offers.cost[waiting, u]
         _ask(problem, plans, search, ruin, offers, waiting, v)
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.dispatch.problem import TOLERANCE_S, Floats, Ints, Problem, kernel
+from sim.dispatch.problem import TOLERANCE_S, Floats, Ints, Problem, kernel, laid_out
 from sim.errors import ControllerError
 
 
@@ -240,6 +240,7 @@ def time_plan(problem: Problem, v: int, plan: Sequence[int]) -> Timing:
     ControllerError
         The plan breaks a limit of time.
     """
+    problem = laid_out(problem)
     draft, count = draw_up(problem, v, plan), len(plan)
     if not settle(problem, v, draft, count, 1):
         msg = f"plan of vehicle {v} breaks a limit of time: {list(plan)}"

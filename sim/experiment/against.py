@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,14 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from sim.compare import differing_paths
+from sim.compare import comparable_manifest, differing_paths
 from sim.errors import NotFoundError, OutputError, SandboxError
-from sim.experiment.drive import DESIGN
-from sim.experiment.frames import RUNS, Frames, read
+from sim.experiment.drive import read_design
+from sim.experiment.frames import DESIGN, RUNS, Frames, read
 from sim.kpi.catalogue import CATALOGUE
 from sim.kpi.record import KpiRecord
 from sim.margins import Margin
-from sim.rundir import read_kpis, read_manifest
+from sim.rundir import read_kpis
 from sim.verdict import Judgement, Place, judge, place
 
 MUST_AGREE = ("network", "time", "overlays")
@@ -51,16 +50,19 @@ def sides(folder: Path, variant: str | None) -> dict[str, Side]:
     OutputError
         The folder's tables or its design are missing or damaged.
     """
-    frames, design = read(folder), _design(folder)
+    frames, design = read(folder), read_design(folder)
     labels = list(dict.fromkeys(frames.results["variant"]))
     if variant is not None and variant not in labels:
         msg = f"{folder.name} has no variant {variant!r} with finished runs; allowed are {', '.join(map(repr, labels))}"
         raise NotFoundError(msg)
-    margins = {key: Margin.model_validate(one) for key, one in design["experiment"]["margins"].items()}
-    return {
-        label: _side(folder.name, label, frames, design["scenarios"][label], margins)
-        for label in ([variant] if variant is not None else labels)
-    }
+    chosen = [variant] if variant is not None else labels
+    try:
+        margins = {key: Margin.model_validate(one) for key, one in design["experiment"]["margins"].items()}
+        scenarios = {label: dict(design["scenarios"][label]) for label in chosen}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        msg = f"{folder / DESIGN} is damaged: {type(error).__name__} {error}"
+        raise OutputError(msg) from None
+    return {label: _side(folder.name, label, frames, scenarios[label], margins) for label in chosen}
 
 
 def judge_sides(
@@ -92,7 +94,7 @@ def among(run: Path, side: Side, *, keys: Sequence[str]) -> list[tuple[str, Plac
     SandboxError
         The run is on another network, time span or SUMO version.
     """
-    manifest = read_manifest(run)
+    manifest = comparable_manifest(run)
     found = [path for path in differing_paths(manifest["scenario"], side.scenario) if _top(path) in MUST_AGREE]
     if (manifest["versions"]["sumo"], manifest["network"]["sha256"]) not in side.made_with:
         found.append("SUMO version or network hash")
@@ -145,15 +147,6 @@ def _side(
         made_with=frozenset(zip(runs["sumo"], runs["network"], strict=True)),
         margins=margins,
     )
-
-
-def _design(folder: Path) -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = json.loads((folder / DESIGN).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        msg = f"{folder / DESIGN} cannot be read: {error}"
-        raise OutputError(msg) from None
-    return document
 
 
 def _title(key: str) -> str:

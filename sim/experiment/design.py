@@ -108,6 +108,7 @@ def plan(experiment: Experiment) -> Design:
     runs: list[PlannedRun] = []
     for variant in variants:
         runs += _runs(experiment, variant)
+    _check_twins(experiment, runs)
     _check_reference(runs)
     return Design(experiment, tuple(variants), tuple(runs))
 
@@ -125,10 +126,11 @@ def check(runs: Sequence[PlannedRun]) -> None:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return the paths in which two design documents differ; titles and questions may."""
+    """Return the paths in which two design documents differ; what is only told on the report may."""
     paths = differing_paths({"design": before}, {"design": after})
     words = ("title", "question", "description")
-    return [path.removeprefix("design.") for path in paths if path.rpartition(".")[2] not in words]
+    found = [path.removeprefix("design.") for path in paths if path.rpartition(".")[2] not in words]
+    return [path for path in found if path != "experiment.precision"]
 
 
 def _firsts(runs: Sequence[PlannedRun]) -> dict[str, Scenario]:
@@ -193,11 +195,30 @@ def _check_reference(runs: Sequence[PlannedRun]) -> None:
             raise ScenarioError(msg)
 
 
+def _check_twins(experiment: Experiment, runs: Sequence[PlannedRun]) -> None:
+    """Make sure that no two variants are the same run, as those with 3 and 3.0 vehicles are."""
+    firsts: dict[str, Variant] = {}
+    for run in runs:
+        other = firsts.setdefault(run.key, run.variant)
+        if other is not run.variant:
+            msg = (
+                f"{experiment.name}: the variants {other.label!r} and {run.variant.label!r} are the same run, as their "
+                "scenarios are alike when everything is set; take one of them out"
+            )
+            raise ScenarioError(msg)
+
+
 def _check_labels(experiment: Experiment, variants: Sequence[Variant]) -> None:
-    labels = [variant.label for variant in variants]
-    if double := sorted({label for label in labels if labels.count(label) > 1}):
-        msg = f"{experiment.name}: two variants are called {double[0]!r}; give their scenarios different names"
-        raise ScenarioError(msg)
+    named: dict[str, Variant] = {}
+    for variant in variants:
+        other = named.setdefault(variant.label, variant)
+        if other is not variant:
+            told = [f"{one.scenario} with {dict(one.settings)}" for one in (other, variant)]
+            cure = "give their scenarios different names"
+            if other.scenario == variant.scenario:
+                cure = "values that are written alike are one: take one of them out"
+            msg = f"{experiment.name}: two variants are called {variant.label!r}: {' and '.join(told)}; {cure}"
+            raise ScenarioError(msg)
     allowed = [variant.label for variant in variants if not variant.without]
     if experiment.reference is not None and experiment.reference not in allowed:
         msg = f"reference: no variant {experiment.reference!r}; allowed are {', '.join(map(repr, allowed))}"

@@ -28,8 +28,16 @@ def _seeds(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_SEEDS:
         value = list(range(1, value + 1))
     if isinstance(value, list):
-        return [{"demand": one, "sumo": one} if isinstance(one, int) else one for one in value]
+        return [_pair(one) for one in value]
     return value
+
+
+def _pair(seed: object) -> object:
+    """Turn a bare seed into one for demand and SUMO alike; a switch is no seed, though Python counts with it."""
+    if any(isinstance(one, bool) for one in (seed.values() if isinstance(seed, dict) else [seed])):
+        msg = f"found {seed!r}; a seed is a whole number, or one each for demand and sumo"
+        raise ValueError(msg)
+    return {"demand": seed, "sumo": seed} if isinstance(seed, int) else seed
 
 
 class Experiment(Model):
@@ -56,20 +64,31 @@ class Experiment(Model):
     )
     kpis: list[str] = Field([], description="keys such as wait_s.p95@villages; default the headline ones")
     margins: dict[str, Margin] = Field({}, description="how much worse a KPI may become")
+    precision: float = Field(
+        0.05, gt=0, lt=1, description="share of a mean within which the report says how many seeds find it"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _once([(one.demand, one.sumo) for one in self.seeds], "seeds: the pair (demand, sumo)")
         _once(self.scenarios, "scenarios:")
-        for place, lists in (("grid", self.grid), ("zip", self.zip)):
-            for path, values in lists.items():
-                _once([repr(value) for value in values], f"{place}.{path}:")
+        _once(self.kpis, "kpis:")
+        if self.without_service in self.scenarios:
+            msg = f"without_service: {self.without_service} is one of the scenarios too; it runs anyway, name it once"
+            raise ValueError(msg)
+        for path, values in self.grid.items():
+            _once([repr(value) for value in values], f"grid.{path}:")
         if len({len(values) for values in self.zip.values()}) > 1:
             found = ", ".join(f"{path} has {len(values)}" for path, values in self.zip.items())
             msg = f"zip: all lists must be equally long, found {found}"
             raise ValueError(msg)
+        _once([repr(values)[1:-1] for values in zip(*self.zip.values(), strict=True)], "zip: the point")
+        _once([repr(dict(sorted(point.items()))) for point in self.points], "list: the point")
         swept = [*self.set, *self.grid, *self.zip, *{path for point in self.points for path in point}]
         _once(swept, "set, grid, zip and list: the path")
+        if "network" in swept and "network" not in self.set:
+            msg = "network: runs on different networks share no people to compare; allowed is any other path"
+            raise ValueError(msg)
         if own := sorted(path for path in swept if path.partition(".")[0] in OWN):
             msg = f"{own[0]}: an experiment names its seeds and variants itself; allowed is any other path"
             raise ValueError(msg)

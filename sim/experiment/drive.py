@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.errors import NotFoundError, OutputError, ScenarioError
+from sim.errors import OutputError, ScenarioError
 from sim.experiment.design import Design, PlannedRun, check, differences
-from sim.experiment.frames import FINISHED, RESULTS, RUNS, Frames, gather, read, write
+from sim.experiment.found import find_run
+from sim.experiment.frames import DESIGN, FINISHED, Frames, gather, read, write
 from sim.rundir import write_document
 from sim.runner.backend import Backend
 from sim.runner.order import Finished, Order, RunFailed
-from sim.runner.store import RunStore
-
-DESIGN = "design.json"
+from sim.runner.store import DamagedRunError, RunStore
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,17 +27,19 @@ class Watch:
     """Who is told how an experiment goes on.
 
     `begins(runs, found)` says how many runs it has and how many of them were found finished; `progress(run, at)`
-    where a run is; `ends(run, fault)` that one has ended, with its fault if it failed.
+    where a run is; `ends(run, fault)` that one has ended, with its fault if it failed; `damaged(run, fault)` that one
+    counted as finished before and is made again.
     """
 
     begins: Callable[[int, int], None] = lambda _runs, _found: None
     progress: Callable[[PlannedRun, Mapping[str, Any]], None] = lambda _run, _at: None
     ends: Callable[[PlannedRun, str | None], None] = lambda _run, _fault: None
+    damaged: Callable[[PlannedRun, str], None] = lambda _run, _fault: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """An experiment's tables; `changed` holds if they differ from those that stood there before."""
+    """An experiment's tables; `changed` holds if they or the words of the design differ from those there before."""
 
     folder: Path
     frames: Frames
@@ -68,29 +69,68 @@ def carry_out(
     """
     watch = watch or Watch()
     with _alone(folder):
-        _keep(design, folder)
-        runs = {run.key: run for run in design.runs}
-        done = {key for key in runs if _finished(store, key)}
-        missing = [run for key, run in runs.items() if key not in done]
-        watch.begins(len(runs), len(done))
-        if not missing and (frames := _current(design, folder)) is not None:
+        words_changed = compare_design(design, folder)
+        state = look(design, store)
+        watch.begins(len(design.runs), len(design.runs) - len(state.missing))
+        if not state.missing and not words_changed and (frames := _current(design, folder)) is not None:
             return Outcome(folder, frames, changed=False)
-        check(missing)
+        if state.missing:
+            check(state.missing)
+            store.require_writable(state.missing[0].key)
+        write_document(folder / DESIGN, design.document())
         failed: dict[str, str] = {}
         try:
-            _run(missing, store, backend, watch, failed)
+            _make_way(state, store, watch)
+            _run(state.missing, store, backend, watch, failed)
         finally:
             frames = gather(design, store, failed)
             write(frames, folder)
         return Outcome(folder, frames, changed=True)
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a design still lacks; `damaged` has the faults of those missing runs that were finished once, by key."""
+
+    missing: tuple[PlannedRun, ...]
+    damaged: Mapping[str, str]
+
+
+def look(design: Design, store: RunStore) -> State:
+    """Return which runs of a design the store has not.
+
+    Raises
+    ------
+    OutputError
+        The store cannot be read.
+    """
+    missing, damaged = [], {}
+    for run in design.runs:
+        try:
+            found = find_run(store, run.key)
+        except DamagedRunError as error:
+            found, damaged[run.key] = None, str(error)
+        if found is None:
+            missing.append(run)
+    return State(tuple(missing), damaged)
+
+
+def _make_way(state: State, store: RunStore, watch: Watch) -> None:
+    """Clear the places of the missing runs: an interrupted or damaged one lies where the finished one is to come."""
+    for run in state.missing:
+        fault = state.damaged.get(run.key)
+        if fault is None:
+            store.discard(run.key)
+        else:
+            watch.damaged(run, f"{fault}; what is left of it: {store.set_aside(run.key)}")
+
+
 def _run(
     missing: Sequence[PlannedRun], store: RunStore, backend: Backend, watch: Watch, failed: dict[str, str]
 ) -> None:
+    if not missing:
+        return  # a cluster need not be there for that
     runs = {run.key: run for run in missing}
-    for key in runs:
-        store.discard(key)  # an interrupted run lies where the finished one is to come
 
     def ended(order: Order, end: Finished | RunFailed) -> None:
         fault = None
@@ -114,39 +154,59 @@ def _order(run: PlannedRun, store: RunStore) -> Order:
     return Order(run.key, run.scenario, Path(tempfile.gettempdir()) / f"bitgreen-{run.key}", store=store.url)
 
 
-def _finished(store: RunStore, key: str) -> bool:
-    try:
-        return bool(store.manifest(key)["status"] == FINISHED)
-    except NotFoundError:
-        return False
-
-
 def _current(design: Design, folder: Path) -> Frames | None:
-    """Return the tables of a folder if they are those of the design, all finished."""
-    if not ((folder / RUNS).is_file() and (folder / RESULTS).is_file()):
+    """Return the tables of a folder if they are those of the design, all finished; damaged ones are made anew."""
+    try:
+        frames = read(folder)
+    except OutputError:
         return None
-    frames = read(folder)
     same = list(frames.runs["run"]) == [run.key for run in design.runs]
     return frames if same and (frames.runs["status"] == FINISHED).all() else None
 
 
-def _keep(design: Design, folder: Path) -> None:
-    """Write the design of a new experiment; refuse a folder that holds another one."""
-    path, document = folder / DESIGN, design.document()
-    if path.is_file():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            msg = f"{path} is damaged: {error}; remove the folder, its finished runs will be found again"
-            raise OutputError(msg) from None
-        if paths := differences(before, document):
-            msg = (
-                f"the experiment {design.experiment.name} in {folder} has another design: it differs in "
-                f"{', '.join(paths)}; give the new one another name, finished runs that both share are found again"
-            )
-            raise ScenarioError(msg)
-    else:
-        write_document(path, document)
+def compare_design(design: Design, folder: Path) -> bool:
+    """Refuse a folder that holds another design; return whether its words differ, or whether it holds none.
+
+    Raises
+    ------
+    ScenarioError
+        The folder holds another design.
+    OutputError
+        The design that it holds is damaged.
+    """
+    if not (folder / DESIGN).is_file():
+        return True
+    before, document = read_design(folder), design.document()
+    if paths := differences(before, document):
+        msg = (
+            f"the experiment {design.experiment.name} in {folder} has another design: it differs in "
+            f"{', '.join(paths)}; give the new one another name, finished runs that both share are found again"
+        )
+        raise ScenarioError(msg)
+    return before != document
+
+
+def read_design(folder: Path) -> dict[str, Any]:
+    """Return what was kept of the design of the experiment in a folder.
+
+    Raises
+    ------
+    OutputError
+        It is missing or damaged.
+    """
+    path = folder / DESIGN
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from None
+    held: dict[str, Any] = document if isinstance(document, dict) else {}
+    if lacking := [name for name in ("experiment", "scenarios") if not isinstance(held.get(name), dict)]:
+        raise _damaged(path, f"it lacks {' and '.join(lacking)}")
+    return held
+
+
+def _damaged(path: Path, fault: str) -> OutputError:
+    return OutputError(f"{path} is damaged: {fault}; remove the folder, its finished runs will be found again")
 
 
 @contextmanager

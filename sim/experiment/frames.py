@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +15,13 @@ import pandas as pd
 
 from sim.errors import OutputError
 from sim.experiment.design import Design, PlannedRun
+from sim.experiment.found import FoundRun, find_run
 from sim.kpi.others import OtherTraffic, added_time_loss, read_others
 from sim.kpi.record import KpiRecord, ordered
 from sim.rundir import VEHICLES
-from sim.runner.store import RunStore
+from sim.runner.store import DamagedRunError, RunStore
 
+DESIGN = "design.json"
 RUNS = "runs.parquet"
 RESULTS = "results.parquet"
 FINISHED = "finished"
@@ -42,14 +45,14 @@ class Frames:
 
 def gather(design: Design, store: RunStore, failed: Mapping[str, str]) -> Frames:
     """Read what the runs of a design left; `failed` holds the faults of those that were not published, by key."""
-    published = {run.key: store.manifest(run.key) for run in design.runs if store.has(run.key)}
-    manifests = {key: one for key, one in published.items() if one["status"] == FINISHED}
+    found = _found(design, store)
+    manifests = {key: one.manifest for key, one in found.items()}
     runs = [_run_row(design, run, manifests.get(run.key), failed.get(run.key)) for run in design.runs]
     reference = _without(design, store, manifests)
     rows = []
     for run in design.runs:
         if run.key in manifests and not run.variant.without:
-            records = [KpiRecord.from_document(one) for one in store.kpis(run.key)]
+            records = list(found[run.key].records)
             bare = reference.get(run.traffic)
             if bare is not None:
                 others = _others(store, run.key)
@@ -59,6 +62,17 @@ def gather(design: Design, store: RunStore, failed: Mapping[str, str]) -> Frames
     columns = ["variant", "scenario", *design.parameters, "demand_seed", "sumo_seed", *_RECORD, "run"]
     results = pd.DataFrame(rows, columns=columns)
     return Frames(_typed(pd.DataFrame(runs), design.parameters), _typed(results, design.parameters))
+
+
+def _found(design: Design, store: RunStore) -> dict[str, FoundRun]:
+    """Return the finished runs by key; one that was damaged meanwhile counts as none."""
+    found = {}
+    for run in design.runs:
+        with suppress(DamagedRunError):
+            one = find_run(store, run.key)
+            if one is not None:
+                found[run.key] = one
+    return found
 
 
 def write(frames: Frames, folder: Path) -> None:
@@ -89,13 +103,21 @@ def read(folder: Path) -> Frames:
         There are none, or they are damaged.
     """
     try:
-        return Frames(pd.read_parquet(folder / RUNS), pd.read_parquet(folder / RESULTS))
+        frames = Frames(pd.read_parquet(folder / RUNS), pd.read_parquet(folder / RESULTS))
     except (OSError, ValueError) as error:
-        msg = f"{folder} holds no results of an experiment: {error}"
+        msg = f"{folder} holds no results of an experiment: {error}; carried out again, it makes them anew"
         raise OutputError(msg) from None
+    for frame, columns, name in ((frames.runs, _RUN_COLUMNS, RUNS), (frames.results, _RESULT_COLUMNS, RESULTS)):
+        if lacking := [column for column in columns if column not in frame.columns]:
+            msg = f"{folder / name} lacks the columns {', '.join(lacking)}; carried out again, it is made anew"
+            raise OutputError(msg)
+    return frames
 
 
+_HEAD = ("variant", "scenario", "demand_seed", "sumo_seed", "run")
 _RECORD = ("key", "code", "stat", "scope", "value", "unit", "n")
+_RESULT_COLUMNS = (*_HEAD, *_RECORD)
+_RUN_COLUMNS = (*_HEAD, "status", "fingerprint", "wall_s", "teleports", "sumo", "network", "error")
 
 
 def _record_columns(record: KpiRecord) -> dict[str, Any]:
@@ -154,4 +176,8 @@ def _without(design: Design, store: RunStore, manifests: Mapping[str, Mapping[st
 
 def _others(store: RunStore, key: str) -> OtherTraffic | None:
     with TemporaryDirectory(prefix="bitgreen-gather-") as scratch:
-        return read_others(store.file(key, VEHICLES, Path(scratch)))
+        try:
+            return read_others(store.file(key, VEHICLES, Path(scratch)))
+        except OutputError as error:
+            msg = f"{error}; remove the run {key} from {store.url}, and the experiment makes it again"
+            raise OutputError(msg) from None

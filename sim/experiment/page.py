@@ -9,7 +9,7 @@ import pandas as pd
 
 from sim.compare import HEADLINE
 from sim.experiment.design import Design
-from sim.experiment.frames import Frames
+from sim.experiment.frames import FINISHED, Frames
 from sim.margins import margin_of
 from sim.report.experiment.contrasts import Contrast
 from sim.report.experiment.page import ExperimentPage, write_experiment_report
@@ -44,7 +44,7 @@ def write_page(design: Design, frames: Frames, *, store: RunStore, out: Path) ->
     """
     found = list(judgements(design, frames.results))
     own = design.experiment
-    done = {run.key for run in design.runs if store.has(run.key)}
+    done = frames.runs.loc[frames.runs["status"] == FINISHED, "run"]
     page = ExperimentPage(
         title=own.title,
         question=own.question,
@@ -52,6 +52,7 @@ def write_page(design: Design, frames: Frames, *, store: RunStore, out: Path) ->
         runs=frames.runs,
         contrasts=[Contrast.of(one) for one in found],
         kpis=own.kpis,
-        manifests=[store.manifest(run.key) for run in design.runs if run.key in done],
+        manifests=[store.manifest(key) for key in done],
+        precision=own.precision,
     )
     return write_experiment_report(page, out)

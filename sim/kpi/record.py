@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.errors import OutputError
 from sim.kpi.catalogue import ALL, CATALOGUE, DISTRIBUTION_STATS, SCOPES, TOTAL
 
 
@@ -32,8 +33,19 @@ class KpiRecord:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> KpiRecord:
-        """Rebuild a record from an entry of `kpis.json`."""
-        return cls(**document)
+        """Rebuild a record from an entry of `kpis.json`.
+
+        Raises
+        ------
+        OutputError
+            The entry has other fields.
+        """
+        try:
+            return cls(**document)
+        except TypeError:
+            fields = ", ".join(field.name for field in dataclasses.fields(cls))
+            msg = f"an entry of kpis.json is {document!r}; it must have {fields} and nothing else"
+            raise OutputError(msg) from None
 
 
 def ordered(records: Iterable[KpiRecord]) -> list[KpiRecord]:

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,7 +24,12 @@ from sim.rundir import KPIS, MANIFEST
 from sim.runner import bucket
 from sim.runner.order import FINISHED
 
+PROBE = ".writable"
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class DamagedRunError(OutputError):
+    """A run was committed, but a file that tells its result is missing, cannot be read or lacks something."""
 
 
 class RunStore:
@@ -42,6 +48,9 @@ class RunStore:
 
     def __init__(self, url: str | Path) -> None:
         self.url = str(url)
+        if not self.url.rpartition("://")[2].strip("/ "):
+            msg = f"the store of runs {self.url!r} names no place; allowed is a folder or a URL of fsspec"
+            raise SetupError(msg)
         self._folder = _local_folder(self.url)
         place = str(self._folder) if self._folder is not None else self.url
         try:
@@ -57,6 +66,35 @@ class RunStore:
     def folder(self) -> Path | None:
         """The store's folder, or None where it is none on this machine."""
         return self._folder
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what is written here outlives this process, and other processes find it."""
+        return not any(part.partition("://")[0] == "memory" for part in self.url.split("::"))
+
+    def require_writable(self, key: str) -> None:
+        """Write a file to where the run of this key is to come, and remove it again where that is allowed.
+
+        Raises
+        ------
+        OutputError
+            The store cannot be written.
+        """
+        path = self._path(key, PROBE)
+        try:
+            with self._access():
+                if self._folder is not None:  # in which a run's own folder comes into being with the run alone
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    with tempfile.TemporaryFile(dir=self._folder):
+                        return
+                if bucket.has_folders(self.url):
+                    self._files.makedirs(self._path(key), exist_ok=True)
+                self._files.pipe_file(path, b"")
+            with suppress(FileNotFoundError, NotImplementedError, OutputError), self._access():
+                self._files.rm_file(path)
+        except (FileNotFoundError, NotImplementedError) as error:  # a place that can only be read, say
+            msg = f"the store of runs {self.url} cannot be written: {str(error) or type(error).__name__}"
+            raise OutputError(msg) from None
 
     def local_path(self, key: str) -> Path | None:
         """Return where the run of this key stands or would stand, or None where the store is no local folder."""
@@ -88,11 +126,13 @@ class RunStore:
         ------
         NotFoundError
             No run was committed under this key.
+        DamagedRunError
+            The file is there and holds something else.
         """
         document = self._document(key, MANIFEST)
         if not isinstance(document, dict):
             msg = f"{self._path(key, MANIFEST)} must hold a mapping, found {type(document).__name__}"
-            raise OutputError(msg)
+            raise DamagedRunError(msg)
         return document
 
     def kpis(self, key: str) -> list[dict[str, Any]]:
@@ -102,11 +142,13 @@ class RunStore:
         ------
         NotFoundError
             No run was committed under this key.
+        DamagedRunError
+            The file is there and holds something else.
         """
         document = self._document(key, KPIS)
         if not isinstance(document, list):
             msg = f"{self._path(key, KPIS)} must hold a list, found {type(document).__name__}"
-            raise OutputError(msg)
+            raise DamagedRunError(msg)
         return document
 
     def file(self, key: str, name: str, scratch: Path) -> Path:
@@ -189,21 +231,48 @@ class RunStore:
             self._files.get_file(path, str(place))
 
     def discard(self, key: str) -> None:
-        """Make way for the run of this key: remove one that was interrupted, and in a folder what is no run at all.
+        """Make way for the run of this key: remove one that was interrupted, set aside what is no run at all.
 
         A finished run stays, and so does what another process is writing just now: runs of a driver that has died may
         go on. An upload that was cut off needs no removal.
         """
+        place = self.local_path(key)
+        if place is not None and not place.exists():
+            return  # asked first: a folder comes into being with its manifest, so one that lacks it later is none
         try:
-            if self.manifest(key)["status"] == FINISHED:
+            if self.manifest(key).get("status") == FINISHED:
                 return
         except NotFoundError:
-            if (place := self.local_path(key)) is not None:
-                shutil.rmtree(place, ignore_errors=True)
+            if place is not None:
+                self.set_aside(key)
             return
         with self._access(), suppress(FileNotFoundError):  # another driver may remove it too
             self._files.rm_file(self._path(key, MANIFEST))  # first, so that no half of a run is one
             self._files.rm(self._path(key), recursive=True)
+
+    def set_aside(self, key: str) -> str:
+        """Make way for the run of this key where a damaged one lies; return where what is left of that one is.
+
+        A folder is renamed. Elsewhere the manifest is removed, and the run that is made anew writes over the rest.
+
+        Raises
+        ------
+        OutputError
+            The store cannot be written.
+        """
+        place = self.local_path(key)
+        with self._access():
+            if place is None:
+                with suppress(FileNotFoundError):
+                    self._files.rm_file(self._path(key, MANIFEST))
+                return self._path(key)
+            with suppress(FileNotFoundError):
+                if place.is_dir() and not any(place.iterdir()):
+                    place.rmdir()
+                    return str(place)
+                spare = (place.with_name(f".{key}.damaged-{number}") for number in count(1))
+                return str(place.rename(next(one for one in spare if not one.exists())))
+        return str(place)
 
     def _path(self, key: str, *names: str) -> str:
         return "/".join((self._root, _checked(key), *names))
@@ -218,9 +287,9 @@ class RunStore:
             raise NotFoundError(msg) from None
         try:
             return json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             msg = f"{path} cannot be read: {error}"
-            raise OutputError(msg) from None
+            raise DamagedRunError(msg) from None
 
     @contextmanager
     def _access(self) -> Iterator[None]:

@@ -142,7 +142,7 @@ def test_bad_input_is_named(reference: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no published run"):
         compare_runs(reference, tmp_path / "nowhere")
     (reference / "manifest.json").write_text('{"scenario": {}}')
-    with pytest.raises(OutputError, match="lacks fingerprint, status, versions, network"):
+    with pytest.raises(OutputError, match=r"lacks scenario.name, fingerprint, status, versions.sumo, network"):
         compare_runs(reference, reference)
 
 

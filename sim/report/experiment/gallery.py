@@ -16,7 +16,7 @@ from sim.report.experiment.pareto import pareto, spots_of
 from sim.report.experiment.sensitivity import MOST_SERIES, sensitivity
 from sim.report.experiment.study import Measure, Point, Study, by_section
 
-MOST_CONTRASTS = 4
+MOST_CONTRASTS = 6
 MOST_ROWS = 12
 MOST_MAPS = 6
 _TRADE_OFFS = (

@@ -27,6 +27,7 @@ class ExperimentPage:
 
     `results` and `runs` are the experiment's two frames; `verdicts` are sentences over all contrasts, `manifests` those
     of the finished runs. Without `kpis` the page has the headline ones; `trade_offs` are pairs of keys, across and up.
+    `precision` is the share of a mean within which the page tells how many seeds find it.
     """
 
     title: str
@@ -39,6 +40,7 @@ class ExperimentPage:
     trade_offs: Sequence[tuple[str, str]] = ()
     manifests: Sequence[Mapping[str, Any]] = ()
     warnings: Sequence[str] = ()
+    precision: float = 0.05
 
 
 def write_experiment_report(page: ExperimentPage, out: Path) -> Path:
@@ -79,6 +81,8 @@ def render_experiment(page: ExperimentPage) -> str:
         "unfinished": tables.unfinished(page.runs),
         "columns": columns,
         "sections": tables.sections_of_means(study, measures, columns),
+        "precision": f"{100 * page.precision:g} %",
+        "needed": tables.seeds_needed(study, measures, columns, precision=page.precision),
         "pictures": pictures,
         "notes": shown.notes,
         "facts": facts,

@@ -17,7 +17,7 @@ from sim.kpi.catalogue import CATALOGUE, Better
 from sim.observations import matched, nested
 from sim.report.runs import COLOURS, FINISHED
 from sim.report.tables import title_of
-from sim.statistics import interval
+from sim.statistics import interval, runs_needed
 
 Level = str | int | float | bool
 Seed = tuple[int, int]
@@ -86,6 +86,22 @@ class Estimate:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The observations that a mean needs, None where that is beyond all reach, and those there are.
+
+    Where they do not differ, or there is but one, `spreads` does not hold and nothing can be said.
+    """
+
+    number: int | None
+    there: int
+    spreads: bool
+
+    @property
+    def enough(self) -> bool:
+        return self.number is not None and self.number <= self.there
+
+
 @dataclass(frozen=True)
 class Study:
     """What the finished runs of an experiment measured.
@@ -148,6 +164,16 @@ class Study:
         found = interval(list(observations.values()), confidence=CONFIDENCE, resamples=0)
         return Estimate(found.mean, found.t.low if found.t else None, found.t.high if found.t else None, len(values))
 
+    def needed(self, key: str, point: Point, precision: float) -> Needed | None:
+        """Return how many observations find the mean within ± `precision` of it; None where no run has the KPI."""
+        values = self.values(key, point)
+        if not values:
+            return None
+        observations = list(matched(values, values, by_demand=self.by_demand)[0].values())
+        spreads = min(observations) < max(observations)
+        number = runs_needed(observations, precision, CONFIDENCE) if spreads else None
+        return Needed(number, len(observations), spreads=spreads)
+
     def varies(self, key: str) -> bool:
         """Whether any two runs differ in the KPI."""
         return len({value for point in self.points for value in self.values(key, point).values()}) > 1
@@ -170,6 +196,12 @@ class Study:
         names = dict.fromkeys(name for point in self.points for name in point.levels)
         found = {name: self._levels(name) for name in names}
         return {name: levels for name, levels in found.items() if len(levels) > 1}
+
+    @property
+    def swept(self) -> list[str]:
+        """The parameters for the table of the design: all that were set, and the scenario where there are several."""
+        names = dict.fromkeys(name for point in self.points for name in point.levels)
+        return [name for name in names if name != "scenario" or name in self.parameters]
 
     @property
     def numeric(self) -> list[str]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sim.report.experiment.panels import decimals_of
-from sim.report.experiment.study import Measure, Point, Study, by_section, written
+from sim.report.experiment.study import Measure, Needed, Point, Study, by_section, written
 from sim.report.numbers import NONE, Scale, scale_of
 from sim.report.runs import FINISHED
+from sim.verdict import MOST_SEEDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,32 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class NeededCell:
+    """How many seeds a mean needs, in words, and whether there are as many."""
+
+    text: str
+    enough: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NeededLine:
+    """One KPI, a cell for each of the variants."""
+
+    key: str
+    title: str
+    cells: tuple[NeededCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeededTable:
+    """How many seeds each mean needs; `enough` of the `told` cells have them."""
+
+    lines: tuple[NeededLine, ...]
+    enough: int
+    told: int
+
+
+@dataclass(frozen=True, slots=True)
 class PointLine:
     """One variant of the design: its levels, and how many of its runs finished."""
 
@@ -70,12 +97,33 @@ def sections_of_means(study: Study, measures: Sequence[Measure], points: Sequenc
     ]
 
 
+def seeds_needed(
+    study: Study, measures: Sequence[Measure], points: Sequence[Point], *, precision: float
+) -> NeededTable:
+    """Return how many seeds find each mean within ± `precision` of it; a KPI without an answer has no line."""
+    lines, cells = [], []
+    for measure in measures:
+        found = [study.needed(measure.key, point, precision) for point in points]
+        told = [one for one in found if one is not None and one.spreads]
+        if told:
+            cells += told
+            lines.append(NeededLine(measure.key, measure.title, tuple(map(_needed_cell, found))))
+    return NeededTable(tuple(lines), sum(one.enough for one in cells), len(cells))
+
+
+def _needed_cell(needed: Needed | None) -> NeededCell:
+    if needed is None or not needed.spreads:
+        return NeededCell(NONE, enough=True)
+    reach = needed.number is not None and needed.number <= MOST_SEEDS
+    return NeededCell(f"{needed.number}" if reach else f"more than {MOST_SEEDS:,}", enough=needed.enough)
+
+
 def design_lines(study: Study) -> list[PointLine]:
     """Return a line for each point of the design, its levels in the order of the swept parameters."""
     return [
         PointLine(
             label=point.label,
-            levels=tuple(written(point.levels[name]) if name in point.levels else NONE for name in study.parameters),
+            levels=tuple(written(point.levels[name]) if name in point.levels else NONE for name in study.swept),
             finished=f"{point.finished} of {point.planned}",
             complete=point.finished == point.planned,
         )

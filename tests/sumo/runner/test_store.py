@@ -108,6 +108,25 @@ def test_what_another_process_is_writing_is_not_discarded(run: Path, tmp_path: P
     assert _read(elsewhere.fetch("k1", tmp_path / "again")) == FILES
 
 
+def test_a_run_that_is_published_while_way_is_made_stays(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RunStore(tmp_path / "store")
+    exists = Path.exists
+
+    def exists_and_then_published(path: Path) -> bool:
+        there = exists(path)
+        if path.name == "k1" and not there:
+            store.publish("k1", run)
+        return there
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", exists_and_then_published)
+        store.discard("k1")
+    assert _read(tmp_path / "store" / "k1") == FILES
+    assert store.keys() == ["k1"]
+
+
 def test_nothing_is_fetched_over_something(store: RunStore, run: Path, tmp_path: Path) -> None:
     store.publish("k1", run)
     (tmp_path / "mine").mkdir()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     carry(tmp_path, "one", design())
     carry(tmp_path, "two", design(seeds=4))
+    carry(tmp_path, "single", design(grid={}))
     carry(tmp_path, "longer", design(set={"time.drain_s": 500}))
     return tmp_path
 
@@ -63,15 +65,41 @@ def test_a_run_is_placed_among_the_seeds_of_a_variant(place: Path) -> None:
     run = read(place / "runs" / "experiments" / "one").runs["run"][0]
     text = told(f"runs/store/{run}", "two:fleet.count=4")
     assert "lies within what one run more would show" in text
+    assert told(run, "two:fleet.count=4") == text  # its key is a name for it too
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("runs/experiments/one/design.json", "{}", "design.json is damaged: it lacks experiment and scenarios"),
+        ("runs/experiments/one/design.json", '{"experiment": {}, "scenarios": {}}', "design.json is damaged: KeyError"),
+        ("runs/experiments/one/runs.parquet", "", "one holds no results of an experiment: .* carried out again"),
+        ("runs/store/{run}/manifest.json", "{}", "manifest of .* lacks scenario.name, fingerprint"),
+        ("runs/store/{run}/kpis.json", "[{}]", "an entry of kpis.json is {}; it must have code, stat, scope, value"),
+    ],
+)
+def test_what_is_damaged_is_told(place: Path, name: str, text: str, message: str) -> None:
+    run = read(place / "runs" / "experiments" / "one").runs["run"][0]
+    (place / name.format(run=run)).write_text(text)
+    assert re.search(message, told(run, "one:fleet.count=2"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("one", "one"), "one and one have no variant in common to compare; name one of each as EXPERIMENT:VARIANT"),
+        (("one", "one"), "one cannot be compared with itself: name two of its variants as one:VARIANT, of 'fleet"),
+        (("one", "one:fleet.count=2"), "one cannot be compared with itself: name two of its variants"),
+        (("one:fleet.count=2", "one"), "one cannot be compared with itself: name two of its variants"),
+        (("one:fleet.count=2",) * 2, "one:fleet.count=2 cannot be compared with itself: name two of its variants"),
+        (("one", "runs/experiments/one"), "one cannot be compared with itself"),
+        (("single", "single"), "single cannot be compared with itself: it has one variant, so name another"),
+        (("one", "single"), "one and single have no variant in common to compare; name one of each as EXPERIMENT:VAR"),
         (("one:fleet.count=2", "one:fleet.count=9"), "one has no variant 'fleet.count=9' with finished runs; allowed"),
         (("one", "longer"), "cannot be compared with one:fleet.count=2: they differ in time.drain_s"),
-        (("one", "nowhere"), "no run or experiment 'nowhere'"),
+        (
+            ("one", "nowhere"),
+            "no run or experiment 'nowhere'; allowed are the directory of a run, its id in runs, its key in runs/store",
+        ),
     ],
 )
 @pytest.mark.usefixtures("place")

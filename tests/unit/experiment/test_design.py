@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +51,21 @@ def test_a_run_without_service_is_shared_by_what_other_traffic_cannot_tell_apart
             r"(?s)variant 'fleet.cont=1': .*fleet.cont: unknown field; allowed",
         ),
         ({"grid": {"fleet.count": [1, "x"]}}, ScenarioError, r"(?s)variant 'fleet.count=x': .*found 'x'"),
+        (
+            {"grid": {"fleet.count": [3, 3.0]}},
+            ScenarioError,
+            "the variants 'fleet.count=3' and 'fleet.count=3.0' are the same run",
+        ),
+        (
+            {"grid": {"fleet.count": [2, "2"]}},
+            ScenarioError,
+            "called 'fleet.count=2': smoke with .*: 2} and smoke with .*: '2'}; values that are written alike are one",
+        ),
+        (
+            {"grid": {"demand.commuters.shifts.0": [1]}, "scenarios": ["morning-shuttle"]},
+            ScenarioError,
+            "an entry of a list has no path; set the whole list demand.commuters.shifts",
+        ),
         ({"scenarios": ["nowhere"]}, NotFoundError, "variant 'nowhere': no scenario 'nowhere'; allowed are"),
         ({"set": {"network": "atlantis"}}, NotFoundError, "variant 'smoke': .*atlantis"),
         ({"set": {"controllers.shuttle.use": "magic"}}, ScenarioError, "no controller 'magic'"),
@@ -76,10 +92,27 @@ def test_what_cannot_run_is_told_before_anything_starts(
         design(**fields)
 
 
+def test_scenarios_that_come_to_the_same_are_refused(tmp_path: Path) -> None:
+    for name, count in (("three", 3), ("four", 4)):
+        (tmp_path / f"{name}.yaml").write_text(f"extends: smoke\nfleet: {{count: {count}}}\n")
+    both = [str(tmp_path / "three.yaml"), str(tmp_path / "four.yaml")]
+    assert len({run.key for run in design(scenarios=both).runs}) == 4
+    with pytest.raises(ScenarioError, match="trial: the variants 'three' and 'four' are the same run"):
+        design(scenarios=both, set={"fleet.count": 5})
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "three.yaml").write_text("extends: smoke\nfleet: {count: 7}\n")
+    with pytest.raises(
+        ScenarioError, match=r"two variants are called 'three': .* give their scenarios different names"
+    ):
+        design(scenarios=[both[0], str(tmp_path / "other" / "three.yaml")])
+
+
 def test_a_changed_design_is_found_out_and_changed_words_are_none() -> None:
     one = design().document()
     assert json.loads(json.dumps(one)) == one
-    assert differences(one, design(title="Other", question="Why?").document()) == []
+    assert differences(one, design(title="Other", question="Why?", precision=0.1).document()) == []
+    of_before = {**one, "experiment": {key: value for key, value in one["experiment"].items() if key != "precision"}}
+    assert differences(of_before, one) == []  # experiments from before it was asked for
     assert differences(one, design(seeds=3).document()) == ["experiment.seeds"]
     assert differences(one, design(set={"fleet.count": 7}).document()) == [
         "experiment.set.fleet.count", "scenarios.smoke.fleet.count",

@@ -34,15 +34,17 @@ def test_grid_zip_and_list_are_combined(tmp_path: Path) -> None:
     text = BASE + (
         "grid: {fleet.count: [8, 12], fleet.seats: [6, 12]}\n"
         "zip: {time.begin_s: [0, 60], time.end_s: [600, 660]}\n"
-        "list: [{network: a}, {network: b}, {network: c}]\n"
+        "list: [{fleet.depot: a}, {fleet.depot: b}, {fleet.depot: c}]\n"
     )
     found = read(tmp_path, text).combinations()
     assert len(found) == 2 * 2 * 2 * 3
     assert found[0] == {
-        "fleet.count": 8, "fleet.seats": 6, "time.begin_s": 0, "time.end_s": 600, "network": "a",
+        "fleet.count": 8, "fleet.seats": 6, "time.begin_s": 0, "time.end_s": 600, "fleet.depot": "a",
     }  # fmt: skip
     assert {(one["time.begin_s"], one["time.end_s"]) for one in found} == {(0, 600), (60, 660)}
     assert read(tmp_path, BASE).combinations() == [{}]
+    again = read(tmp_path, BASE + "zip: {fleet.count: [8, 8], fleet.seats: [6, 12]}\n")
+    assert [one["fleet.seats"] for one in again.combinations()] == [6, 12]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,16 @@ def test_grid_zip_and_list_are_combined(tmp_path: Path) -> None:
         (BASE + "grid: {fleet.count: [8]}\nset: {fleet.count: 9}\n", "the path fleet.count stands twice"),
         (BASE + "zip: {fleet.count: [8, 9], fleet.seats: [3]}\n", "fleet.count has 2, fleet.seats has 1"),
         (BASE + "fleets: 3\n", "fleets: unknown field; allowed are grid, kpis, list, margins, name"),
+        ("title: T\nscenarios: [smoke]\nseeds: [true, 2]\n", "found True; a seed is a whole number"),
+        ("title: T\nscenarios: [smoke]\nseeds: [{demand: true, sumo: 2}]\n", "a seed is a whole number"),
+        ("title: T\nscenarios: [smoke]\nseeds: true\n", "seeds: Input should be a valid list, found True"),
+        (BASE + "kpis: [wait_s, ride_s, wait_s]\n", "kpis: wait_s stands twice"),
+        (BASE + "without_service: smoke\n", "smoke is one of the scenarios too; it runs anyway, name it once"),
+        (BASE + "list: [{a: 1, b: 2}, {b: 2, a: 1}]\n", "list: the point {'a': 1, 'b': 2} stands twice"),
+        (BASE + "zip: {a: [1, 1], b: [2, 2]}\n", "zip: the point 1, 2 stands twice"),
+        (BASE + "grid: {network: [a, b]}\n", "network: runs on different networks share no people"),
+        (BASE + "precision: 0\n", "precision: Input should be greater than 0, found 0"),
+        (BASE + "grid: {fleet.count: [2028-01-01]}\n", r"trial.yaml: grid.fleet.count.0 is 2028-01-01 \(date\)"),
         (BASE + "seeds: 3\n", "the key 'seeds' stands twice"),
         ("- a\n", "must hold a mapping, found list"),
     ],

@@ -10,8 +10,8 @@ import pytest
 from sim.errors import OutputError, ScenarioError
 from sim.experiment import drive
 from sim.experiment.design import check
-from sim.experiment.drive import DESIGN, Outcome, Watch, carry_out
-from sim.experiment.frames import RESULTS, RUNS, read
+from sim.experiment.drive import Outcome, Watch, carry_out
+from sim.experiment.frames import DESIGN, RESULTS, RUNS, read
 from sim.runner.store import RunStore
 from tests.unit.experiment.bench import Made, design
 
@@ -111,6 +111,52 @@ def test_nothing_starts_when_people_cannot_be_drawn(
     assert backend.carried == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (PermissionError(13, "Permission denied"), "Permission denied"),
+        (FileNotFoundError("no such bucket"), "no such bucket"),
+        (NotImplementedError(), "NotImplementedError"),
+    ],
+)
+def test_a_store_that_cannot_be_written_starts_nothing_and_keeps_no_design(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, told: str
+) -> None:
+    store = RunStore(f"memory://{uuid.uuid4().hex}/runs")
+
+    def refuses(*_: object, **__: object) -> None:
+        raise fault
+
+    backend = Made()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store._files), "pipe_file", refuses)
+        with pytest.raises(OutputError, match=rf"the store of runs .* cannot be (used|written): .*{told}"):
+            go(folder, store, backend)
+    assert backend.carried == []
+    assert not (folder / DESIGN).exists()
+    assert statuses_after(folder, store) == ["finished"] * 6
+
+
+def test_a_store_that_forbids_removal_or_is_probed_by_another_is_writable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fault in (PermissionError(13, "Permission denied"), FileNotFoundError()):
+        store = RunStore(f"memory://{uuid.uuid4().hex}/runs")
+
+        def refuses(*_: object, fault: Exception = fault) -> None:
+            raise fault
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(store._files), "rm_file", refuses)
+            assert go(folder, store, Made()).failed == []
+        assert len(store.keys()) == 6
+
+
+def statuses_after(folder: Path, store: RunStore) -> list[str]:
+    go(folder, store, Made(), grid={"fleet.count": [3, 5]})  # nothing forbids another design
+    return statuses(folder)
+
+
 def test_two_at_once_are_refused(folder: Path, store: RunStore) -> None:
     folder.mkdir(parents=True)
     with (folder / ".lock").open("w") as lock:
@@ -119,10 +165,19 @@ def test_two_at_once_are_refused(folder: Path, store: RunStore) -> None:
             go(folder, store, Made())
 
 
-def test_a_damaged_design_is_told(folder: Path, store: RunStore) -> None:
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{", "Expecting"),
+        ("{}", "it lacks experiment and scenarios"),
+        ("[1]", "it lacks"),
+        ("[" * 100_000, "recursion"),
+    ],
+)
+def test_a_damaged_design_is_told(folder: Path, store: RunStore, text: str, fault: str) -> None:
     folder.mkdir(parents=True)
-    (folder / DESIGN).write_text("{")
-    with pytest.raises(OutputError, match=r"design.json is damaged: .* remove the folder"):
+    (folder / DESIGN).write_text(text)
+    with pytest.raises(OutputError, match=rf"design.json is damaged: .*{fault}.*; remove the folder"):
         go(folder, store, Made())
 
 

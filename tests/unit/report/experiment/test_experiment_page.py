@@ -17,6 +17,7 @@ from sim.errors import OutputError
 from sim.report.experiment.contrasts import Contrast
 from sim.report.experiment.gallery import MOST_CONTRASTS
 from sim.report.experiment.page import ExperimentPage, render_experiment, write_experiment_report
+from sim.statistics import runs_needed
 from sim.verdict import judge
 from tests.unit.report.experiment.build import MANIFEST, Variant, frames
 
@@ -29,6 +30,7 @@ PLAIN = [
     "Differences to the reference",
     "Distributions over the seeds",
     "Means over the seeds",
+    "Seeds that each mean needs",
     "Provenance",
 ]
 
@@ -121,6 +123,70 @@ def test_content_comes_in_order(plain: str) -> None:
         assert words in text
 
 
+def table_of(text: str, heading: str) -> tuple[list[str], dict[str, list[str]]]:
+    """Return a table's heads and its rows by their first cell, words alone."""
+    start = text.index(f'id="{heading}"')
+    table = text[text.index("<table", start) : text.index("</table>", start)]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)]
+    words = [[re.sub("<[^>]*>", "", cell) for cell in row] for row in rows]
+    return words[0], {row[0]: row[1:] for row in words[1:]}
+
+
+def test_every_path_that_was_set_is_a_column_of_the_design() -> None:
+    points = [
+        Variant("a", 0, {"fleet.count": 8, "fleet.seats": 6}),
+        Variant("b", 1, {"fleet.count": 12, "fleet.seats": 6}),
+        Variant("c", 2, {"requests.max_wait_s": 600}),
+    ]
+    heads, rows = table_of(render_experiment(replace(page_of(points, 1), contrasts=[])), "design")
+    assert heads == ["Variant", "fleet.count", "fleet.seats", "requests.max_wait_s", "runs finished"]
+    assert rows["a"] == ["8", "6", "–", "1 of 1"]
+    assert rows["c"] == ["–", "–", "600", "1 of 1"]
+
+
+def test_the_scenario_is_a_column_of_the_design_where_there_are_several() -> None:
+    points = [Variant(name, place, {"scenario": name}) for place, name in enumerate(("x", "y"))]
+    assert table_of(render_experiment(page_of(points, 1)), "design")[0] == ["Variant", "scenario", "runs finished"]
+    alone = [Variant(f"n={n}", n, {"scenario": "x", "fleet.count": n}) for n in (1, 2)]
+    assert table_of(render_experiment(page_of(alone, 1)), "design")[0] == ["Variant", "fleet.count", "runs finished"]
+
+
+def test_the_seeds_that_a_mean_needs_are_those_of_fhwa() -> None:
+    def change(variant: str, key: str, seed: int, value: float) -> float | None:
+        if key == "teleports":
+            return 0.0
+        spread = {"timetable": 0.01, "shuttle": 0.1, "jam": 3.0}[variant]
+        return 100 * (1 + spread * (-1) ** seed) if key == "wait_s" else value
+
+    variants = [Variant("timetable"), Variant("shuttle", 1), Variant("jam", 2)]
+    results, runs = frames(variants, 6, keys=("wait_s", "teleports"), change=change)
+    page = ExperimentPage(title="T", question="", results=results, runs=runs, kpis=["wait_s", "teleports"])
+    text = render_experiment(page)
+    heads, rows = table_of(text, "needed")
+    expected = [runs_needed([100 * (1 + spread * (-1) ** seed) for seed in range(6)]) for spread in (0.01, 0.1)]
+    assert expected == [4, 21]  # (2.086 × 10.95 / 5)² = 20.9 with t at 20; six seeds are enough for the first alone
+    assert heads == ["KPI", "timetable", "shuttle", "jam"]
+    assert rows == {"Wait (mean)": [*map(str, expected), "more than 1,000"]}
+    assert f'<span class="short">{expected[1]}</span>' in text
+    assert '<span class="short">4</span>' not in text
+    assert "within ± 5 % of it, at 95 % confidence. 1 of 3 means have them; marked are those" in Words(text).text
+    coarse = table_of(render_experiment(replace(page, precision=0.5)), "needed")[1]
+    assert coarse["Wait (mean)"][:2] == ["4", "4"]
+    alone = render_experiment(replace(page, results=results[results["demand_seed"] == 1], runs=runs))
+    assert "Seeds that each mean needs" not in headings(alone)  # one run has no spread, and zeros have none
+
+
+def test_sumo_seeds_of_one_demand_are_one_of_the_observations_that_a_mean_needs() -> None:
+    results, runs = frames([Variant("a")], 6, keys=("wait_s",))
+    for frame in (results, runs):
+        frame["demand_seed"] = (frame["demand_seed"] + 1) // 2
+    page = ExperimentPage(title="T", question="", results=results, runs=runs, kpis=["wait_s"])
+    text = render_experiment(page)
+    means = results.groupby("demand_seed")["value"].mean().to_list()
+    assert table_of(text, "needed")[1] == {"Wait (mean)": [str(runs_needed(means))]}
+    assert "As many demands find" in Words(text).text
+
+
 def test_means_stand_with_their_intervals_and_without_the_variant_that_has_none(plain: str) -> None:
     table = plain[plain.index('class="kpis"') : plain.index("</table>", plain.index('class="kpis"'))]
     assert re.findall(r'<th class="number" scope="col">(.*?)</th>', table) == ["timetable", "shuttle"]
@@ -164,11 +230,11 @@ def test_same_content_gives_the_same_bytes_in_another_process(tmp_path: Path) ->
 
 
 def test_sweep_has_sensitivity_and_trade_off() -> None:
-    text = render_experiment(page_of(sweep("one", "two"), 2))
+    text = render_experiment(page_of(sweep("one", "two", "three"), 2))
     found = headings(text)
     assert {"Sensitivity to fleet.count", "Trade-offs"} <= set(found)
     assert not [one for one in found if "×" in one]
-    assert f"Differences are drawn for the first {MOST_CONTRASTS} of 5 variants" in Words(text).text
+    assert f"Differences are drawn for the first {MOST_CONTRASTS} of 8 variants" in Words(text).text
 
 
 def test_grid_has_a_heat_map_and_a_list_of_points_has_none() -> None:
