@@ -25,6 +25,15 @@ STREAM = 1
 class LnsParameters(InsertionParameters):
     """Parameters of the controller `lns`: those of `insertion`, and how far it searches."""
 
+    alpha: float = Field(
+        2.25,
+        ge=0,
+        description="seconds of ride, of any rider, that one second of added driving is worth; as plans stay open, "
+        "more of it than `insertion` bears costs few waits",
+    )
+    wait_weight: float = Field(
+        1.25, ge=1, description="seconds of ride that one second of wait is worth, as for `insertion`"
+    )
     iterations: int = Field(
         200,
         ge=0,
