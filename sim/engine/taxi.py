@@ -32,13 +32,15 @@ Command = tuple[str, dict[str, Any]]
 class Taxi:
     """The executor's book on one vehicle.
 
-    `astray` tells that SUMO's taxi device believes in a pick-up that is none, `held` that it stands still for that.
+    `known` are the requests that SUMO has sent it for and that are not finished. `astray` tells that SUMO's taxi
+    device believes in a pick-up that is none, `held` that it stands still for that.
     """
 
     id: str
     seats: int
     plan: list[PlannedStop] = field(default_factory=list)
     on_board: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
     sent: bool = True
     refusals: int = 0
     astray: bool = False
@@ -160,6 +162,7 @@ class TaxiExecutor:
         taxi = self.taxis[vehicle_id]
         self._advance(taxi, PlannedStop(request_id, pickup=False))
         taxi.on_board.discard(request_id)
+        taxi.known.discard(request_id)
 
     def _keep(self, taxi: Taxi, request_id: str) -> None:
         """Undo a move that came too late: the rider boards the vehicle that was to give the rider up."""
@@ -193,14 +196,18 @@ class TaxiExecutor:
         return commands
 
     def _take_back(self) -> list[Command]:
-        """Take riders back from the vehicles that others will serve them in place of, unless those serve a stop now."""
+        """Take riders back from the vehicles that others will serve them in place of.
+
+        A vehicle that serves a stop finishes that first. SUMO ends the route of a taxi left without riders with the
+        edge where it is, and loses it at that end, so that such a one waits until it can halt.
+        """
         taken: dict[str, str] = {}
         for request in sorted(self._moved):
             taxi = self.taxis[self._sent_to[request]]
-            # SUMO ends the route of a taxi left without riders with the edge where it is, and loses it at that end
-            if not self.serving(taxi.id) and (taxi.plan or self._port.can_halt(taxi.id)):
+            if not self.serving(taxi.id) and (taxi.known - self._moved or self._port.can_halt(taxi.id)):
                 self._port.take_back(self._requests[request].person_id)
                 taxi.astray = taxi.astray or bool(taxi.on_board)
+                taxi.known.discard(request)
                 taken[request] = self._sent_to.pop(request)
         self._moved.difference_update(taken)
         for reservation, persons in self._port.open_reservations() if taken else ():
@@ -210,8 +217,8 @@ class TaxiExecutor:
         return [("take_back", {"vehicle_id": old, "request_id": request}) for request, old in taken.items()]
 
     def _dispatch(self, taxi: Taxi) -> Iterator[Command]:
-        if any(stop.request_id in self._moved for stop in taxi.plan):
-            return  # another vehicle has to give somebody up first
+        if self._moved & (taxi.known | {stop.request_id for stop in taxi.plan}):
+            return  # somebody has to be given up first, here or elsewhere
         if taxi.plan:
             reservations = [self._reservations[stop.request_id] for stop in taxi.plan]
             try:
@@ -224,6 +231,7 @@ class TaxiExecutor:
                     raise EngineError(msg) from error
                 return
             self._sent_to.update((stop.request_id, taxi.id) for stop in taxi.plan)
+            taxi.known.update(stop.request_id for stop in taxi.plan)
             yield "dispatch", {"vehicle_id": taxi.id, "reservations": reservations}
             if taxi.held:
                 self._port.let_go(taxi.id)

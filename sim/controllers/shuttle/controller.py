@@ -160,6 +160,7 @@ class Insertion:
         if refreshed:
             plans, broken = sum(bool(shuttle.plan) for shuttle in shuttles), int(schedule.broken.sum())
             world.decide(PlansRetimed(time_s=world.time_s, plans=plans, infeasible=broken))
+        placed = False
         for request in self._due(world):
             attempt = self._try(request, vehicles, fleet, schedule)
             if isinstance(attempt, str):
@@ -172,18 +173,24 @@ class Insertion:
                 at, until = attempt.insertion.pickup_at, attempt.insertion.dropoff_at + 1
                 times_s = float(schedule.begin_s[v, at]), float(schedule.end_s[v, until])
                 self._promise(world, request, vehicles[v].id, *times_s)
+                placed = True
             elif world.time_s >= request.earliest_s + self._limits.max_wait_s:
                 world.reject(request.id, self._causes[request.id])
             else:
                 self._retry_at_s[request.id] = world.time_s + self.parameters.retry_s
-        for vehicle, shuttle in zip(vehicles, shuttles, strict=True):
-            if shuttle.changed:
-                world.set_plan(vehicle.id, [self._planned(stop) for stop in shuttle.plan])
-                shuttle.changed = False
+        if placed or refreshed:
+            self._improve(world, vehicles, starts, fleet)
+        changed = {vehicle.id: shuttle for vehicle, shuttle in zip(vehicles, shuttles, strict=True) if shuttle.changed}
+        world.set_plans({name: [self._planned(stop) for stop in one.plan] for name, one in changed.items()})
+        for shuttle in changed.values():
+            shuttle.changed = False
         self._last_step_s = world.time_s
 
     def finish(self, world: World) -> None:
         """Leave what is open as it is: the observer reports it as unfinished."""
+
+    def _improve(self, world: World, vehicles: Sequence[Vehicle], starts: Sequence[Start], fleet: Fleet) -> None:
+        """Change plans that have just been made or timed anew; here they stay."""
 
     def _due(self, world: World) -> list[Request]:
         """Return the waiting requests to be tried now, in the order of their earliest departure."""
@@ -319,15 +326,7 @@ class Insertion:
         dropoff_latest_s = pickup_latest_s + float(columns.max_ride_s[row])
         columns.latest_s[2 * row] = pickup_latest_s
         columns.latest_s[2 * row + 1] = dropoff_latest_s - columns.service_s[2 * row + 1]
-        world.decide(
-            Assigned(
-                time_s=world.time_s,
-                request_id=request.id,
-                vehicle_id=vehicle_id,
-                pickup_s=pickup_s,
-                dropoff_s=dropoff_s,
-            )
-        )
+        self._assign(world, request.id, vehicle_id, pickup_s, dropoff_s)
         world.decide(
             Promised(
                 time_s=world.time_s,
@@ -335,6 +334,19 @@ class Insertion:
                 pickup_earliest_s=request.earliest_s,
                 pickup_latest_s=pickup_latest_s,
                 dropoff_latest_s=dropoff_latest_s,
+            )
+        )
+
+    @staticmethod
+    def _assign(world: World, request_id: str, vehicle_id: str, pickup_s: float, dropoff_s: float) -> None:
+        """Say in the log which vehicle is to serve a request, and when."""
+        world.decide(
+            Assigned(
+                time_s=world.time_s,
+                request_id=request_id,
+                vehicle_id=vehicle_id,
+                pickup_s=pickup_s,
+                dropoff_s=dropoff_s,
             )
         )
 

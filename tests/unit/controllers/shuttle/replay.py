@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters
+from sim.controllers.shuttle.rolling import Lns, LnsParameters
 from sim.events import Event, Rejected
 from sim.network.graph import EdgeGraph
 from sim.scenario import Fleet, RequestLimits
@@ -245,8 +246,11 @@ class Outcome:
 
 
 def controller_for(world: ReplayWorld, limits: RequestLimits, parameters: InsertionParameters) -> Insertion:
-    """Return the controller as `prepare` would leave it for this world."""
+    """Return the controller of these parameters as `prepare` would leave it for this world."""
     controller = Insertion(parameters)
+    if isinstance(parameters, LnsParameters):
+        controller = Lns(parameters)
+        controller._rng = np.random.default_rng(1)
     controller._limits = limits
     controller._standing = Fleet(
         count=len(world.shuttles),

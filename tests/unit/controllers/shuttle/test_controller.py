@@ -70,9 +70,8 @@ def check_promises(world: ReplayWorld) -> None:
         assert boarded <= rider.earliest_s + LIMITS.max_wait_s + slack
         assert alighted <= promise.dropoff_latest_s + slack
         assert alighted - boarded <= min(LIMITS.max_ride_s, ride) + slack
-    for assigned in world.events:
-        if isinstance(assigned, Assigned):
-            assert world.vehicle_of[assigned.request_id] == assigned.vehicle_id
+    last = {one.request_id: one.vehicle_id for one in world.events if isinstance(one, Assigned)}
+    assert world.vehicle_of == last
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from numba.core.dispatcher import Dispatcher
+
+from sim.dispatch import insertion, lns, plans, relax, removal, repair, schedule
+from sim.dispatch.insertion import Planner
+from sim.dispatch.lns import compile_kernels, insert_all, solve
+from tests.unit.dispatch.oracle import random_problem
+
+
+def signatures() -> dict[str, int]:
+    """Return how many signatures each kernel is compiled for."""
+    return {
+        f"{module.__name__}.{name}": len(value.signatures)
+        for module in (insertion, lns, plans, relax, removal, repair, schedule)
+        for name, value in sorted(vars(module).items())
+        if isinstance(value, Dispatcher)
+    }
+
+
+def test_what_is_compiled_ahead_serves_every_problem() -> None:
+    compile_kernels()
+    compiled = signatures()
+    assert len(compiled) > 30
+    for seed in range(6):
+        problem, start = random_problem(seed, count=10)
+        solution = solve(problem, insert_all(problem, start).plans, iterations=20, seed=seed)
+        schedule.time_plan(problem, 0, solution.plans[0])
+        slower = problem._replace(travel_s=problem.travel_s * 1.5)
+        Planner(relax.relax(slower, start), start).best(9)
+    assert signatures() == compiled
