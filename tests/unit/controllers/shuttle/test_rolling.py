@@ -22,7 +22,6 @@ from sim.world import Location, TravelTimes, Vehicle
 from tests.unit.controllers.shuttle.replay import Outcome, ReplayWorld, grid_times, replay
 from tests.unit.controllers.shuttle.test_controller import LIMITS, check_promises, spread, uniform_requests
 
-
 PLAIN = InsertionParameters(alpha=LnsParameters().alpha, wait_weight=LnsParameters().wait_weight)
 
 
