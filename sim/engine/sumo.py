@@ -34,6 +34,7 @@ _WATCHED = (
 
 NEW_AND_RETRIEVED = 3  # asking for new ones only (1) forgets those once seen (SUMO issues 11429, 11501)
 COMFORT_BRAKE_MPS2 = 3.0  # below the 4.5 m/s² of SUMO's cars, so that there is always room
+HALT_ROOM_M = 20.0  # SUMO refuses an idle taxi a place to stand that close to the end of a lane
 PARKING = 1  # SUMO's flag for a stop beside the lane
 HELD_S = 1e6  # longer than any run
 
@@ -174,7 +175,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         edge, pos_m = self.road(vehicle_id)
         if edge.startswith(":"):
             return False
-        halt_m = pos_m + self.speed_mps(vehicle_id) ** 2 / (2 * COMFORT_BRAKE_MPS2)
+        halt_m = pos_m + HALT_ROOM_M + self.speed_mps(vehicle_id) ** 2 / (2 * COMFORT_BRAKE_MPS2)
         return halt_m < float(self._lib.lane.getLength(self._lib.vehicle.getLaneID(vehicle_id)))
 
     def planned_edge(self, vehicle_id: str) -> str:
