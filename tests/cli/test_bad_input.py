@@ -14,7 +14,7 @@ from tests.cli.conftest import Bitgreen
     ("overrides", "parts"),
     [
         (["network=gotham"], ["gotham", "bitgreen"]),
-        (["controllers.shuttle.use=magic"], ["controllers.shuttle.use", "magic", "insertion, sumo, timetable"]),
+        (["controllers.shuttle.use=magic"], ["controllers.shuttle.use", "magic", "insertion, lns, sumo, timetable"]),
         (["controllers.shuttle.parameters.speed=3"], ["controllers.shuttle.parameters.speed", "alpha"]),
         (["fleet.cuont=3"], ["fleet.cuont", "unknown field", "count"]),
         (["fleet.count=0"], ["fleet.count", "greater than or equal to 1", "0"]),
