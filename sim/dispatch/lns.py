@@ -33,11 +33,12 @@ Stops = tuple[int, ...]
 
 
 class Solution(NamedTuple):
-    """The plans, their cost with the penalties of the requests left unserved, and which those are."""
+    """The plans, their cost with the penalties of the requests left unserved, which those are, and the cost saved."""
 
     plans: tuple[Stops, ...]
     cost: float
     unserved: tuple[int, ...]
+    saved: float
 
 
 class Tuning(NamedTuple):
@@ -86,12 +87,12 @@ def insert_all(problem: Problem, start: Sequence[Sequence[int]]) -> Solution:
         The problem is not valid, or a plan breaks a limit.
     """
     problem, state = _prepare(problem, start, seed=0, blinks=0.0, most=len(problem.requests.riders))
-    plans = state.current
+    plans, before = state.current, total_cost(problem, state.current)
     left = np.flatnonzero(plans.vehicle < 0)
     state.ruin.removed[: len(left)] = left
     state.ruin.size[0] = len(left)
     repair(problem, plans, state.search, state.ruin, state.offers, REGRET)
-    return _solution(problem, plans)
+    return _solution(problem, plans, before)
 
 
 def solve(
@@ -111,10 +112,10 @@ def solve(
     """
     problem, state = _prepare(problem, start, seed=seed, blinks=tuning.blinks, most=2 * tuning.most)
     ways = np.cumsum(tuning.ways) / np.sum(tuning.ways)
-    mean = _mean_cost(state.current)
+    mean, before = _mean_cost(state.current), total_cost(problem, state.current)
     temperatures = np.array([tuning.hot * mean, tuning.cold * mean])
     _anneal(problem, state, int(iterations), temperatures, ways, int(tuning.most), float(tuning.regret))
-    return _solution(problem, state.best)
+    return _solution(problem, state.best, before)
 
 
 def _prepare(
@@ -152,9 +153,9 @@ def _mean_cost(plans: Plans) -> float:
     return float(plans.drive.sum() + plans.rider.sum()) / max(1, served)
 
 
-def _solution(problem: Problem, plans: Plans) -> Solution:
-    unserved = tuple(np.flatnonzero(plans.vehicle < 0).tolist())
-    return Solution(stops_of(plans), float(total_cost(problem, plans)), unserved)
+def _solution(problem: Problem, plans: Plans, before: float) -> Solution:
+    unserved, cost = tuple(np.flatnonzero(plans.vehicle < 0).tolist()), float(total_cost(problem, plans))
+    return Solution(stops_of(plans), cost, unserved, float(before) - cost)
 
 
 @kernel

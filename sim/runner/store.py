@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from fsspec.core import url_to_fs
 
@@ -25,6 +25,7 @@ from sim.runner import bucket
 from sim.runner.order import FINISHED
 
 PROBE = ".writable"
+Shape = TypeVar("Shape", dict[str, Any], list[dict[str, Any]])
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -129,11 +130,7 @@ class RunStore:
         DamagedRunError
             The file is there and holds something else.
         """
-        document = self._document(key, MANIFEST)
-        if not isinstance(document, dict):
-            msg = f"{self._path(key, MANIFEST)} must hold a mapping, found {type(document).__name__}"
-            raise DamagedRunError(msg)
-        return document
+        return self._document(key, MANIFEST, dict)
 
     def kpis(self, key: str) -> list[dict[str, Any]]:
         """Return a run's KPI records.
@@ -145,11 +142,7 @@ class RunStore:
         DamagedRunError
             The file is there and holds something else.
         """
-        document = self._document(key, KPIS)
-        if not isinstance(document, list):
-            msg = f"{self._path(key, KPIS)} must hold a list, found {type(document).__name__}"
-            raise DamagedRunError(msg)
-        return document
+        return self._document(key, KPIS, list)
 
     def file(self, key: str, name: str, scratch: Path) -> Path:
         """Return one file of a run on this machine: where it lies, or a copy of it in `scratch`; it may be missing."""
@@ -277,7 +270,7 @@ class RunStore:
     def _path(self, key: str, *names: str) -> str:
         return "/".join((self._root, _checked(key), *names))
 
-    def _document(self, key: str, name: str) -> Any:  # noqa: ANN401 (JSON)
+    def _document(self, key: str, name: str, shape: type[Shape]) -> Shape:
         path = self._path(key, name)
         try:
             with self._access():
@@ -286,10 +279,15 @@ class RunStore:
             msg = f"no published run {key} in {self.url}: {name} is missing"
             raise NotFoundError(msg) from None
         try:
-            return json.loads(content)
+            document = json.loads(content)
         except (ValueError, RecursionError) as error:
             msg = f"{path} cannot be read: {error}"
             raise DamagedRunError(msg) from None
+        if not isinstance(document, shape):
+            wanted = {dict: "a mapping", list: "a list"}[shape]
+            msg = f"{path} must hold {wanted}, found {type(document).__name__}"
+            raise DamagedRunError(msg)
+        return document
 
     @contextmanager
     def _access(self) -> Iterator[None]:

@@ -153,6 +153,7 @@ class Insertion:
     def step(self, world: World) -> None:
         """Bring the plans up to date and place the waiting requests."""
         vehicles = world.vehicles()
+        self._follow(vehicles)
         refreshed = self._take_times(world)
         starts = [self._observe(vehicle, world.time_s) for vehicle in vehicles]
         shuttles = [self._shuttles[vehicle.id] for vehicle in vehicles]
@@ -188,6 +189,9 @@ class Insertion:
 
     def finish(self, world: World) -> None:
         """Leave what is open as it is: the observer reports it as unfinished."""
+
+    def _follow(self, vehicles: Sequence[Vehicle]) -> None:
+        """Bring plans in line with who boarded which vehicle; here nobody boards another than planned."""
 
     def _improve(self, world: World, vehicles: Sequence[Vehicle], starts: Sequence[Start], fleet: Fleet) -> None:
         """Change plans that have just been made or timed anew; here they stay."""

@@ -25,21 +25,15 @@ class Exchange:
 
     @classmethod
     def of(cls, times: Matrix, requests: Requests, fleet: Fleet, weights: Weights) -> Self:
-        """Lay out a fleet and all that it is to do.
-
-        A rider on board stays there, and so does whoever boards or alights at a locked stop.
-        """
+        """Lay out a fleet and all that it is to do; a rider on board stays there."""
         planned = [fleet.stops[v, :count] for v, count in enumerate(fleet.stop_count)]
         rows = np.unique(np.concatenate([*planned, np.zeros(0, np.int64)]) // 2)
         plans = tuple(tuple(_local(stops, rows).tolist()) for stops in planned)
         vehicle = np.full(len(rows), -1, np.int64)
         for v, plan in enumerate(plans):
-            boards = {stop // 2 for stop in plan if stop % 2 == 0}
-            fixed = {stop // 2 for stop in plan[: fleet.locked[v]]} | ({stop // 2 for stop in plan} - boards)
-            vehicle[sorted(fixed)] = v
+            vehicle[[stop // 2 for stop in plan if stop % 2 and stop - 1 not in plan]] = v
         stops = np.stack([2 * rows, 2 * rows + 1], axis=1).ravel()
         nodes, travel_s = _ways(times, requests, fleet, stops)
-        on_board = _on_board(plans, len(rows))
         columns = Columns(
             node=nodes[len(fleet.edge) :],
             service_s=requests.service_s[stops],
@@ -50,7 +44,7 @@ class Exchange:
             riders=requests.size[rows].astype(np.float64),
             # the table's rides hold both dwells, the core's neither
             max_ride_s=np.maximum(requests.max_ride_s[rows] - requests.service_s[stops].reshape(-1, 2).sum(axis=1), 0),
-            boarded_s=np.where(on_board, requests.boarded_s[rows] + requests.service_s[2 * rows], np.nan),
+            boarded_s=np.where(vehicle >= 0, requests.boarded_s[rows] + requests.service_s[2 * rows], np.nan),
             vehicle=vehicle,
             penalty=np.full(len(rows), UNPLANNED),
         )
@@ -75,12 +69,6 @@ class Exchange:
 def _local(stops: Ints, rows: Ints) -> Ints:
     local: Ints = 2 * np.searchsorted(rows, stops // 2) + stops % 2
     return local
-
-
-def _on_board(plans: tuple[tuple[int, ...], ...], count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    found = np.ones(count, np.bool_)
-    found[[stop // 2 for plan in plans for stop in plan if stop % 2 == 0]] = False
-    return found
 
 
 def _ways(times: Matrix, requests: Requests, fleet: Fleet, stops: Ints) -> tuple[Ints, Floats]:

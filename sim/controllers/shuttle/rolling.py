@@ -14,7 +14,7 @@ from sim.controllers.shuttle.controller import Insertion, InsertionParameters
 from sim.controllers.shuttle.exchange import Exchange
 from sim.controllers.shuttle.plan import Fleet, Start
 from sim.dispatch import lns
-from sim.dispatch.lns import insert_all, solve
+from sim.dispatch.lns import solve
 from sim.dispatch.problem import Weights
 from sim.dispatch.relax import relax
 from sim.world import Vehicle, World
@@ -73,11 +73,6 @@ class Lns(Insertion):
         self._rng = np.random.default_rng([inputs.scenario.seeds.demand, STREAM])
         return super().prepare(inputs)
 
-    def step(self, world: World) -> None:
-        """See `Insertion.step`."""
-        self._follow(world.vehicles())
-        super().step(world)
-
     def _follow(self, vehicles: Sequence[Vehicle]) -> None:
         """Give riders who boarded the vehicle they were to leave, because that came first, back to its plan."""
         for vehicle in vehicles:
@@ -98,7 +93,7 @@ class Lns(Insertion):
         problem = relax(exchange.problem, exchange.plans)
         seed = int(self._rng.integers(2**32))
         found = solve(problem, exchange.plans, iterations=own.iterations, seed=seed)
-        if found.cost > insert_all(problem, exchange.plans).cost - own.least_gain_s:
+        if found.saved < own.least_gain_s:
             return
         shuttles = [self._shuttles[vehicle.id] for vehicle in vehicles]
         moved: list[tuple[int, int]] = []
