@@ -12,6 +12,7 @@ from sim.fields import (
     Name,
     Share,
     SourcedCount,
+    SourcedPositive,
     SourcedRate,
     SourcedShare,
     Status,
@@ -235,6 +236,54 @@ class UniformRequests(Model):
     min_distance_m: float = Field(400, ge=0)
 
 
+class Notice(Model):
+    """How long before the wish a ride is booked: a normal law cut off at both ends."""
+
+    mean_s: float = Field(ge=0)
+    sd_s: float = Field(gt=0)
+    least_s: float = Field(0, ge=0)
+    most_s: float = Field(gt=0)
+    status: Status = "assumed"
+    source: str = "set in the scenario"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.most_s <= self.least_s:
+            msg = f"most_s ({self.most_s}) must exceed least_s ({self.least_s}); both count back from the wish"
+            raise ValueError(msg)
+        return self
+
+
+class RiderTraits(Model):
+    """How riders book, travel and fail to: shares of all requests, drawn apart from who travels when and where."""
+
+    booked_ahead: SourcedShare = SourcedShare(value=0.0, source="everybody asks on the spot")
+    notice: Notice = Notice(mean_s=3600, sd_s=1800, least_s=600, most_s=86_400)
+    recurring: SourcedShare = SourcedShare(value=0.0, source="nobody books all shifts at once")
+    groups: dict[Annotated[int, Field(ge=2, le=50)], SourcedShare] = Field(
+        default_factory=dict, description="share of requests for two, three … riders; the others travel alone"
+    )
+    wheelchairs: SourcedShare = SourcedShare(value=0.0, source="not counted")
+    classes: dict[Name, SourcedShare] = Field(
+        default_factory=dict, description="share of requests in each of `requests.classes`; the others are in none"
+    )
+    arrive_by: SourcedShare = SourcedShare(value=0.0, source="wishes bind nobody")
+    cancels: SourcedShare = SourcedShare(value=0.0, source="nobody cancels")
+    no_shows: SourcedShare = SourcedShare(value=0.0, source="everybody comes")
+    patience_s: SourcedPositive | None = Field(
+        None, description="wait beyond the promised window, or beyond the wish without one, that ends in giving up"
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        for name, parts in (("groups", self.groups), ("classes", self.classes)):
+            total = sum(part.value for part in parts.values())
+            if total > 1 + 1e-9:
+                msg = f"the shares of {name} add up to {total:.4f}; allowed is 1 at most"
+                raise ValueError(msg)
+        return self
+
+
 class Demand(Model):
     """Who and what moves; a part that is null is switched off, and each has its own `scale`."""
 
@@ -244,3 +293,9 @@ class Demand(Model):
     visitors: Visitors | None = None
     background: Background | None = None
     uniform: UniformRequests | None = None
+    # left out where it is null, so that documents without it keep their hash
+    riders: RiderTraits | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="how riders book, travel and fail to; null: each alone, on the spot, without fail",
+    )

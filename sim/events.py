@@ -51,11 +51,13 @@ def event(kind: str, **example: Any) -> Callable[[type[E]], type[E]]:  # noqa: A
     "request_submitted", request_id="r12", person_id="p12", purpose="commute", origin_edge="L100+", origin_pos_m=120.0,
     destination_edge="L005+", destination_pos_m=30.0, size=1, earliest_s=27000.0, latest_arrival_s=30000.0,
     shift_start_s=30600.0, direct_ride_s=1500.0, direct_distance_m=19000.0, zone="suwan", site="ggm",
-    scopes=["housing"],
+    scopes=["housing"], wheelchairs=0, service_class="", booked_s=None, recurring=False, arrive_by=False,
 )  # fmt: skip
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSubmitted(Event):
-    """A rider wishes to travel from now on; the direct drive is by free flow on the network."""
+    """The service learns of a wish to travel: when it is felt, or at `booked_s` ahead of it; the direct drive is by
+    free flow on the network.
+    """
 
     request_id: str
     person_id: str
@@ -73,6 +75,32 @@ class RequestSubmitted(Event):
     zone: str
     site: str
     scopes: list[str]
+    wheelchairs: int
+    service_class: str
+    booked_s: float | None
+    recurring: bool
+    arrive_by: bool
+
+
+@event("cancelled", request_id="r12", person_id="p12", cause="no_show")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Event):
+    """The rider withdraws; `cause` is by_rider, offer_declined, no_show or gave_up."""
+
+    request_id: str
+    person_id: str
+    cause: str
+
+
+@event("promise_broken", request_id="r12", vehicle_id="shuttle.3", part="pickup", late_s=75.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseBroken(Event):
+    """A rider boarded or alighted later than promised; `part` is pickup or dropoff."""
+
+    request_id: str
+    vehicle_id: str
+    part: str
+    late_s: float
 
 
 @event("person_departed", person_id="p12", edge="L100+")
@@ -245,10 +273,26 @@ class Assigned(Event):
     dropoff_s: float
 
 
+@event(
+    "offered", request_id="r12", pickup_earliest_s=27000.0, pickup_latest_s=27600.0, dropoff_latest_s=29800.0,
+    access_walk_s=120.0, egress_walk_s=0.0,
+)  # fmt: skip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered(Event):
+    """The controller offered a pick-up window, a latest arrival, and meeting points with these walks."""
+
+    request_id: str
+    pickup_earliest_s: float
+    pickup_latest_s: float
+    dropoff_latest_s: float
+    access_walk_s: float
+    egress_walk_s: float
+
+
 @event("promised", request_id="r12", pickup_earliest_s=27000.0, pickup_latest_s=27600.0, dropoff_latest_s=29800.0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promised(Event):
-    """The controller told the rider a pick-up window that binds, and the latest arrival."""
+    """The rider accepted an offer: a pick-up window and a latest alighting that bind."""
 
     request_id: str
     pickup_earliest_s: float

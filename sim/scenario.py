@@ -73,14 +73,74 @@ class Fleet(Model):
     battery: Battery | None = None
 
 
-class RequestLimits(Model):
+class RideLimits(Model):
     """What a rider accepts (names as in MATSim and FleetPy)."""
 
     max_wait_s: float = Field(1800, gt=0)
     max_detour_alpha: float = Field(1.5, ge=1)
     max_detour_beta_s: float = Field(600, ge=0)
     max_ride_s: float = Field(3600, gt=0)
+
+    def longest_ride_s(self, direct_s: float) -> float:
+        """Return the longest ride accepted in place of a direct drive of `direct_s`."""
+        return min(self.max_ride_s, self.max_detour_alpha * direct_s + self.max_detour_beta_s)
+
+
+class ServiceClass(Model):
+    """Limits of its own for a class of riders; what is null is as for everybody."""
+
+    max_wait_s: float | None = Field(None, gt=0)
+    max_detour_alpha: float | None = Field(None, ge=1)
+    max_detour_beta_s: float | None = Field(None, ge=0)
+    max_ride_s: float | None = Field(None, gt=0)
+
+
+class BookingRules(Model):
+    """When rides can be booked, in the words of GTFS-Flex (`booking_rules.txt`); who books outside is rejected.
+
+    `booking_type` 0 is real time, with bookings ahead too; 1 wants notice on the day, 2 a day or more ahead.
+    """
+
+    booking_type: Literal[0, 1, 2] = 0
+    prior_notice_duration_min: float = Field(0, ge=0, description="minutes of notice at least; for type 1")
+    prior_notice_duration_max: float | None = Field(None, gt=0, description="minutes of notice at most; null: any")
+    prior_notice_last_time: Clock = Field(
+        86_400, description="time of the day before until which rides can be booked; for type 2"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        most = self.prior_notice_duration_max
+        if most is not None and most < self.prior_notice_duration_min:
+            msg = f"prior_notice_duration_max ({most:g}) must not be below _min ({self.prior_notice_duration_min:g})"
+            raise ValueError(msg)
+        return self
+
+
+class MeetingPoints(Model):
+    """Riders walk to the best of several bus stops instead of boarding and alighting at their door."""
+
+    max_walk_m: float = Field(400, gt=0, le=5000, description="from door to stop, along the walkable network")
+    most: int = Field(4, ge=1, le=20, description="stops that are looked at for each end, nearest first")
+
+
+class RequestLimits(RideLimits):
+    """What riders accept, and how the service takes their requests."""
+
     walk_speed_mps: float = Field(1.3, gt=0, le=3)
+    classes: dict[Name, ServiceClass] = Field(default_factory=dict)
+    booking_rules: BookingRules = BookingRules()
+    meeting_points: MeetingPoints | None = Field(None, description="null: from door to door")
+    no_show_wait_s: float = Field(
+        180,
+        ge=0,
+        description="how long a vehicle waits for who does not come, counted from the promised window's begin",
+    )
+
+    def of(self, service_class: str) -> RideLimits:
+        """Return the limits of a class; raises `KeyError` for an unknown one, empty stands for everybody's."""
+        own = self.classes[service_class].model_dump(exclude_none=True) if service_class else {}
+        return RideLimits(**{name: own.get(name, getattr(self, name)) for name in RideLimits.model_fields})
 
 
 class ControllerUse(Model):

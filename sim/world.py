@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
@@ -51,9 +52,31 @@ class TravelTimes:
         return float((1 - head) * edge[a.edge] + leg[a.edge, b.edge] + tail * edge[b.edge])
 
 
+class BoardingPoint(NamedTuple):
+    """A place where a rider may board or alight, and the walk between it and the rider's door."""
+
+    location: Location
+    walk_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A rider's wish to travel; times in seconds after midnight, the direct ride by free flow."""
+    """A wish to travel, of one rider or a group; times in seconds after midnight, the direct ride by free flow.
+
+    Attributes
+    ----------
+    size, wheelchairs
+        How many travel, and how many of them in a wheelchair.
+    earliest_s, latest_arrival_s
+        When they wish to leave the origin, and to be at the destination; `arrive_by` tells that the latter is a
+        limit and not a wish.
+    submitted_s
+        When the service learns of it: at `earliest_s`, or before it if the ride was booked ahead.
+    service_class
+        Names the limits of the scenario that hold, `requests.classes`; empty for those of everybody.
+    boarding, alighting
+        Meeting points that the service may choose from, nearest first; empty: at the door.
+    """
 
     id: str
     person_id: str
@@ -63,6 +86,28 @@ class Request:
     earliest_s: float
     latest_arrival_s: float | None
     direct_ride_s: float
+    submitted_s: float = -math.inf
+    wheelchairs: int = 0
+    service_class: str = ""
+    arrive_by: bool = False
+    boarding: tuple[BoardingPoint, ...] = ()
+    alighting: tuple[BoardingPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A pick-up window and a latest arrival; a promise that binds once the rider has accepted.
+
+    A rider who booked ahead comes to the boarding place for `pickup_earliest_s`. Without a boarding or alighting
+    point the rider is picked up or dropped off at the door.
+    """
+
+    request_id: str
+    pickup_earliest_s: float
+    pickup_latest_s: float
+    dropoff_latest_s: float
+    boarding: BoardingPoint | None = None
+    alighting: BoardingPoint | None = None
 
 
 Phase = Literal["idle", "driving", "serving"]
@@ -74,6 +119,8 @@ class Vehicle:
 
     `location` is the nearest point at which a moving vehicle can still stop or turn off.
     The first `locked` stops of its plan must stay as they are: the stop being served, or one too near to pass.
+    `group` names its part of a mixed fleet, `wheelchairs` how many of these it takes beside the `seats`, `charge_kwh`
+    what its battery holds, None without one.
     """
 
     id: str
@@ -82,6 +129,9 @@ class Vehicle:
     phase: Phase
     on_board: tuple[str, ...]
     locked: int = 0
+    wheelchairs: int = 0
+    group: str = ""
+    charge_kwh: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +140,20 @@ class PlannedStop:
 
     request_id: str
     pickup: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A place to drive to and stand at, off the lane, until the plan is replaced by one that goes on.
+
+    With a `charger`, a charging station of the network, the vehicle charges there.
+    """
+
+    location: Location
+    charger: str | None = None
+
+
+Task = PlannedStop | Visit
 
 
 class World(Protocol):
@@ -107,20 +171,37 @@ class World(Protocol):
         """Return the fleet vehicles that are on duty, in the order of the ids."""
 
     def waiting(self) -> Sequence[Request]:
-        """Return the requests that wait and are neither in a plan nor rejected, in order of submission."""
+        """Return the requests submitted that are neither in a plan nor settled, in the order of their wish.
 
-    def set_plan(self, vehicle_id: str, stops: Sequence[PlannedStop]) -> None:
+        Those booked ahead are among them, long before the rider comes.
+        """
+
+    def withdrawn(self) -> Sequence[str]:
+        """Return the planned requests whose riders have gone since the last call: cancelled, given up, not come.
+
+        The executor has taken their stops out of the plans.
+        """
+
+    def offer(self, offer: Offer) -> bool:
+        """Offer a ride; return whether the rider accepts, which makes it a promise. Who declines is settled.
+
+        Offering is not planning: `set_plans` follows. A request may be planned without an offer, too: then the
+        rider waits at the door from `earliest_s` on. Raises `ControllerError` for a request that is not open.
+        """
+
+    def set_plan(self, vehicle_id: str, tasks: Sequence[Task]) -> None:
         """Replace what a vehicle is to do; the executor carries it out as soon as that is safe.
 
         The plan must name everybody on board and everybody planned for this vehicle before; `set_plans` can move
         riders to another one. Raises `ControllerError` otherwise.
         """
 
-    def set_plans(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
+    def set_plans(self, plans: Mapping[str, Sequence[Task]]) -> None:
         """Replace what some vehicles are to do, all of them or none.
 
         Between the vehicles named, riders who wait may move from one plan to another, but for those who board at
-        the stop that is being served. Raises `ControllerError` naming what cannot be carried out.
+        the stop that is being served. A vehicle whose next stop is the boarding of somebody who has not come yet
+        waits for them there, with its riders on board. Raises `ControllerError` naming what cannot be carried out.
         """
 
     def reject(self, request_id: str, cause: str) -> None:

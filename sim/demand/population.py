@@ -10,7 +10,21 @@ TripGroup = Literal["background", "truck", "visitor", "coach"]
 
 @dataclass(frozen=True, slots=True)
 class Rider:
-    """A person who uses the service; `earliest_s` is the wish to travel, alike for all services."""
+    """A person who uses the service, or a group; `earliest_s` is the wish to travel, alike for all services.
+
+    Attributes
+    ----------
+    size, wheelchairs
+        How many travel, and how many of them in a wheelchair.
+    booked_s
+        When a ride booked ahead is booked; None: asked for at `earliest_s`. `recurring` bookings are known to the
+        service from the first second of the run.
+    arrive_by
+        Whether `latest_arrival_s` is a limit and not a wish.
+    cancel_s, shows_up, patience_s
+        What the service does not know: when the rider withdraws (None: never), whether the rider comes at all,
+        and how long beyond the promised window (without a promise, beyond the wish) the rider waits (None: for ever).
+    """
 
     person_id: str
     request_id: str
@@ -28,6 +42,24 @@ class Rider:
     site: str
     scopes: tuple[str, ...]
     size: int = 1
+    wheelchairs: int = 0
+    service_class: str = ""
+    booked_s: float | None = None
+    recurring: bool = False
+    arrive_by: bool = False
+    cancel_s: float | None = None
+    shows_up: bool = True
+    patience_s: float | None = None
+
+    @property
+    def submitted_s(self) -> float:
+        """When the service learns of the request."""
+        return self.earliest_s if self.booked_s is None else self.booked_s
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """The ids of all who travel, the one who asked first."""
+        return (self.person_id, *(f"{self.person_id}.{n}" for n in range(2, self.size + 1)))
 
 
 @dataclass(frozen=True, slots=True)
