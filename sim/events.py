@@ -55,9 +55,7 @@ def event(kind: str, **example: Any) -> Callable[[type[E]], type[E]]:  # noqa: A
 )  # fmt: skip
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSubmitted(Event):
-    """The service learns of a wish to travel: when it is felt, or at `booked_s` ahead of it; the direct drive is by
-    free flow on the network.
-    """
+    """The service learns of a wish to travel: when it is felt, or at `booked_s`; the direct drive is by free flow."""
 
     request_id: str
     person_id: str
