@@ -29,10 +29,10 @@ from sim.controllers.timetable.schedule import (
     fit_fleet,
     service_vehicles,
 )
-from sim.controllers.timetable.walking import Place
 from sim.demand.population import Rider
 from sim.errors import ScenarioError
 from sim.network.parking import parking_areas
+from sim.network.walking import Place
 from sim.scenario import Fleet
 from sim.world import World
 

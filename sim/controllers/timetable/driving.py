@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.controllers.timetable.walking import Place
 from sim.errors import NetworkError
 from sim.network.graph import EdgeGraph, FloatArray
+from sim.network.walking import Place
 
 
 @dataclass(frozen=True, slots=True)

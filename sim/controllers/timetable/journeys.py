@@ -11,10 +11,10 @@ import numpy as np
 from sim.controllers.base import RideLeg, RiderPlan, WalkLeg
 from sim.controllers.timetable.departures import Trip
 from sim.controllers.timetable.patterns import Pattern
-from sim.controllers.timetable.walking import Place, walking_distances
 from sim.demand.population import Rider
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph, FloatArray
+from sim.network.walking import Place, walking_distances
 
 NO_STOP, NO_DEPARTURE, NO_SEAT = "no_stop_within_walk", "no_departure_in_time", "no_seat"
 

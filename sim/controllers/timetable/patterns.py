@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 
 from sim.controllers.base import Parameters
 from sim.controllers.timetable.driving import Driving
-from sim.controllers.timetable.walking import Place
 from sim.errors import ScenarioError
 from sim.fields import Status
 from sim.network.catalog import Network
+from sim.network.walking import Place
 
 
 class Section(Parameters):

@@ -12,8 +12,8 @@ from sim.controllers.base import Call, ServiceVehicle
 from sim.controllers.timetable.departures import Trip
 from sim.controllers.timetable.driving import Driving, Way
 from sim.controllers.timetable.patterns import Pattern
-from sim.controllers.timetable.walking import Place
 from sim.errors import ScenarioError
+from sim.network.walking import Place
 
 LOAD_STEP, LOAD_LEAST, LOAD_MOST = 0.5, 1.0, 10_000.0
 SLACKS_S = tuple(float(slack_s) for slack_s in (*range(0, 1200, 120), *range(1200, 7201, 1200)))

@@ -11,13 +11,13 @@ import pytest
 
 from sim.controllers.base import Inputs, Preparation, RideLeg, WalkLeg
 from sim.controllers.timetable.controller import Timetable, TimetableParameters
-from sim.controllers.timetable.walking import Place, walking_distances
 from sim.demand.generate import generate
 from sim.demand.population import Population
 from sim.documents import load_scenario
 from sim.engine.inputs import TRIPINFO, options, write_inputs
 from sim.network.catalog import load_network
 from sim.network.graph import EdgeGraph
+from sim.network.walking import Place, walking_distances
 from sim.system import sumo_binary, sumo_env
 
 SET_DOWN = {"B001", "B080", "B021", "B020"}

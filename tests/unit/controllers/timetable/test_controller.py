@@ -8,8 +8,8 @@ import pytest
 
 from sim.controllers.base import RideLeg, RiderPlan, ServiceVehicle, WalkLeg, find_controller
 from sim.controllers.timetable.controller import Timetable
-from sim.controllers.timetable.walking import Place, walking_distances
 from sim.errors import ScenarioError
+from sim.network.walking import Place, walking_distances
 
 from .conftest import Morning, prepare, with_fleet
 

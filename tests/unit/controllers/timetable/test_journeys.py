@@ -10,8 +10,8 @@ from sim.controllers.base import RideLeg, WalkLeg
 from sim.controllers.timetable.departures import Trip
 from sim.controllers.timetable.journeys import Departures, Journey, Option, Seats, idle_calls, plan_journeys
 from sim.controllers.timetable.patterns import Pattern
-from sim.controllers.timetable.walking import Place
 from sim.demand.population import Rider
+from sim.network.walking import Place
 
 LINE = Pattern(
     line="1",

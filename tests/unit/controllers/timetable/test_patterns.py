@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from sim.controllers.timetable.driving import Driving
 from sim.controllers.timetable.lines import BITGREEN
 from sim.controllers.timetable.patterns import Drawing, PatternPlan, Section, draw_patterns
-from sim.controllers.timetable.walking import Place
 from sim.errors import ScenarioError
+from sim.network.walking import Place
 
 from .conftest import Morning
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sim.controllers.base import Inputs
-from sim.controllers.timetable.walking import Place, walking_distances
 from sim.network.catalog import Network
+from sim.network.walking import Place, walking_distances
 
 from .conftest import Morning
 
