@@ -73,11 +73,11 @@ class RequestSubmitted(Event):
     zone: str
     site: str
     scopes: list[str]
-    wheelchairs: int
-    service_class: str
-    booked_s: float | None
-    recurring: bool
-    arrive_by: bool
+    wheelchairs: int = 0
+    service_class: str = ""
+    booked_s: float | None = None
+    recurring: bool = False
+    arrive_by: bool = False
 
 
 @event("cancelled", request_id="r12", person_id="p12", cause="no_show")

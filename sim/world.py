@@ -52,6 +52,24 @@ class TravelTimes:
         return float((1 - head) * edge[a.edge] + leg[a.edge, b.edge] + tail * edge[b.edge])
 
 
+class Load(NamedTuple):
+    """Who takes which room on board: seats, and places for wheelchairs."""
+
+    seats: int
+    wheelchairs: int
+
+    def plus(self, other: Load, times: int) -> Load:
+        """Return this load with another one added so many times."""
+        return Load(self.seats + times * other.seats, self.wheelchairs + times * other.wheelchairs)
+
+    def fits(self, capacity: Load) -> bool:
+        """Whether a vehicle of this capacity can carry it."""
+        return self.seats <= capacity.seats and self.wheelchairs <= capacity.wheelchairs
+
+    def __str__(self) -> str:
+        return f"{self.seats} riders" + (f" and {self.wheelchairs} wheelchairs" if self.wheelchairs else "")
+
+
 class BoardingPoint(NamedTuple):
     """A place where a rider may board or alight, and the walk between it and the rider's door."""
 
@@ -93,6 +111,11 @@ class Request:
     boarding: tuple[BoardingPoint, ...] = ()
     alighting: tuple[BoardingPoint, ...] = ()
 
+    @property
+    def load(self) -> Load:
+        """What the request takes on board: who travels in a wheelchair takes no seat."""
+        return Load(self.size - self.wheelchairs, self.wheelchairs)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
@@ -132,6 +155,11 @@ class Vehicle:
     wheelchairs: int = 0
     group: str = ""
     charge_kwh: float | None = None
+
+    @property
+    def capacity(self) -> Load:
+        """What the vehicle can carry."""
+        return Load(self.seats, self.wheelchairs)
 
 
 @dataclass(frozen=True, slots=True)

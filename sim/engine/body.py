@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.controllers.base import RiderPlan
 from sim.engine.observer import Observer
+from sim.engine.riders import Booking, Riders
 from sim.engine.sumo import COMFORT_BRAKE_MPS2, SumoPort
 from sim.engine.taxi import Taxi, TaxiExecutor
 from sim.engine.times import EdgeTimes
 from sim.errors import ControllerError
-from sim.events import Event, Rejected
+from sim.events import Cancelled, DroppedOff, Event, Offered, PickedUp, Promised, Rejected
 from sim.network.graph import EdgeGraph
 from sim.rundir import RunDir
-from sim.world import Location, Phase, PlannedStop, Request, TravelTimes, Vehicle
+from sim.world import Load, Location, Offer, Phase, PlannedStop, Request, Task, TravelTimes, Vehicle
 
 LOCK_S = 6.0
 
@@ -29,30 +29,22 @@ class WorldBody:
         graph: EdgeGraph,
         times: EdgeTimes,
         observer: Observer,
-        plans: Sequence[RiderPlan],
-        seats: dict[str, int],
+        riders: Riders,
+        capacity: Mapping[str, Load],
+        no_show_wait_s: float,
     ) -> None:
         self._port, self._run, self._graph, self._times, self._observer = port, run, graph, times, observer
-        self._requests = {plan.rider.request_id: self._request(plan) for plan in plans}
-        self._open: dict[str, Request] = {}
+        self._riders, self._no_show_wait_s = riders, no_show_wait_s
+        requests = {name: booking.request for name, booking in riders.bookings.items()}
         self._last_edge: dict[str, int] = {}
         self._standing: dict[str, Vehicle] = {}
-        self.taxis = TaxiExecutor(port, seats, self._requests, observer.stopped)
+        self._leaving: dict[str, str] = {}
+        self._withdrawn: list[str] = []
+        self._absent: dict[str, float | None] = {}
+        self.taxis = TaxiExecutor(port, capacity, requests, observer.stopped, edges=graph.ids)
+        self._open: dict[str, Request] = {}
         self.decisions: list[Event] = []
         self.time_s = port.time_s
-
-    def _request(self, plan: RiderPlan) -> Request:
-        rider = plan.rider
-        return Request(
-            id=rider.request_id,
-            person_id=rider.person_id,
-            origin=Location(self._graph.position(rider.origin_edge), rider.origin_pos_m),
-            destination=Location(self._graph.position(rider.destination_edge), rider.destination_pos_m),
-            size=rider.size,
-            earliest_s=rider.earliest_s,
-            latest_arrival_s=rider.latest_arrival_s,
-            direct_ride_s=rider.direct_ride_s,
-        )
 
     @property
     def travel_times(self) -> TravelTimes:
@@ -61,22 +53,69 @@ class WorldBody:
 
     def places(self) -> set[int]:
         """Return the edges where riders wait or want to go."""
-        planned = [self.taxis.place(stop).edge for taxi in self.taxis.taxis.values() for stop in taxi.plan]
-        waiting = [place.edge for one in self._open.values() for place in (one.origin, one.destination)]
-        return {*planned, *waiting}
+        doors = {place.edge for one in self._open.values() for place in (one.origin, one.destination)}
+        points = {
+            point.location.edge for one in self._open.values() for point in (*one.boarding, *one.alighting)
+        }  # fmt: skip
+        return self.taxis.places() | doors | points
+
+    def step(self, time_s: float) -> None:
+        """Let riders ask, come and go, each in the step when it is time."""
+        self.time_s = time_s
+        asks, leaves = self._riders.step(time_s)
+        for booking in asks:
+            self._open[booking.request.id] = booking.request
+            self.taxis.admit(booking.request.id)
+        for request_id, cause in [*leaves, *self._no_shows(time_s)]:
+            self._leaving.setdefault(request_id, cause)
+            self.taxis.withdraw(request_id)
+        if self._leaving:
+            self._let_leave()
+
+    def _no_shows(self, time_s: float) -> list[tuple[str, str]]:
+        """Return the riders whom a vehicle has waited for long enough."""
+        gone = []
+        for request_id, since_s in self._absent.items():
+            if not self.taxis.awaits(request_id):
+                self._absent[request_id] = None
+                continue
+            booking = self._riders.bookings[request_id]
+            begin_s = booking.promise.pickup_earliest_s if booking.promise else booking.request.earliest_s
+            stood_s = self._absent[request_id] = time_s if since_s is None else since_s
+            if time_s - max(stood_s, begin_s) >= self._no_show_wait_s:
+                gone.append((request_id, "no_show"))
+        return gone
+
+    def _let_leave(self) -> None:
+        gone, commands = self.taxis.take_leave()
+        for command, fields in commands:
+            self._run.write_command(self.time_s, command, **fields)
+        for request_id in gone:
+            if self._open.pop(request_id, None) is None:
+                self._withdrawn.append(request_id)
+            self._absent.pop(request_id, None)
+            self._cancel(self._riders.bookings[request_id], self._leaving[request_id])
+        self._leaving = {name: cause for name, cause in self._leaving.items() if self.taxis.leaves(name)}
+
+    def _cancel(self, booking: Booking, cause: str) -> None:
+        request = booking.request
+        self._settle(booking)
+        self._run.write_command(self.time_s, "cancel", request_id=request.id, cause=cause)
+        self.decide(Cancelled(time_s=self.time_s, request_id=request.id, person_id=request.person_id, cause=cause))
+
+    def _settle(self, booking: Booking) -> None:
+        self._riders.settle(booking)
+        self._observer.settle(booking.request.person_id)
 
     def look(self, time_s: float) -> None:
-        """Take note of the reservations that SUMO has made since the last look."""
+        """Take note of the riders who have come since the last look."""
         self.time_s = time_s
-        journeys = self._observer.journeys
-        before = len(self._open)
         for reservation, persons in self._port.open_reservations():
-            request_id = journeys[persons[0]].rider.request_id
-            if self.taxis.owner(request_id) is None:
-                self.taxis.reserve(request_id, reservation)
-                self._open[request_id] = self._requests[request_id]
-        if len(self._open) > before:
-            self._times.cover(self.places())
+            for person in persons:
+                request_id = self._riders.by_person[person]
+                if self.taxis.awaits_reservation(request_id, person):
+                    self.taxis.reserve(request_id, person, reservation)
+        self._times.cover(self.places())
 
     def vehicles(self) -> Sequence[Vehicle]:
         """See `World`."""
@@ -102,7 +141,8 @@ class WorldBody:
             phase = "idle"
         return Vehicle(
             id=taxi.id,
-            seats=taxi.seats,
+            seats=taxi.capacity.seats,
+            wheelchairs=taxi.capacity.wheelchairs,
             location=location,
             phase=phase,
             on_board=tuple(sorted(taxi.on_board)),
@@ -121,27 +161,61 @@ class WorldBody:
         return Location(index, min(ahead, float(self._graph.length_m[index])))
 
     def _locked(self, taxi: Taxi, location: Location, phase: Phase) -> int:
-        if not taxi.plan or phase == "idle":
+        head = taxi.plan[0] if taxi.plan else None
+        if not isinstance(head, PlannedStop) or phase == "idle":
             return 0
-        first = self.taxis.place(taxi.plan[0])
-        if phase == "driving":
-            return int(self.travel_times.time_s(location, first) < LOCK_S)
-        return len(self.taxis.served(taxi))
+        if phase == "serving":
+            return len(self.taxis.served(taxi))
+        return int(self.travel_times.time_s(location, self.taxis.place(head)) < LOCK_S)
 
     def waiting(self) -> Sequence[Request]:
         """See `World`."""
         return sorted(self._open.values(), key=lambda request: (request.earliest_s, request.id))
 
-    def set_plan(self, vehicle_id: str, stops: Sequence[PlannedStop]) -> None:
+    def withdrawn(self) -> Sequence[str]:
         """See `World`."""
-        self.set_plans({vehicle_id: stops})
+        gone, self._withdrawn = self._withdrawn, []
+        return gone
 
-    def set_plans(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
+    def offer(self, offer: Offer) -> bool:
+        """See `World`."""
+        booking = self._riders.bookings.get(offer.request_id)
+        if booking is None or offer.request_id not in self._open or booking.promise is not None:
+            msg = f"request {offer.request_id!r} cannot be offered a ride: it does not wait for one"
+            raise ControllerError(msg)
+        name = offer.request_id
+        window = {
+            "pickup_earliest_s": offer.pickup_earliest_s,
+            "pickup_latest_s": offer.pickup_latest_s,
+            "dropoff_latest_s": offer.dropoff_latest_s,
+        }
+        walks_s = [0.0 if point is None else point.walk_s for point in (offer.boarding, offer.alighting)]
+        walks = {"access_walk_s": walks_s[0], "egress_walk_s": walks_s[1]}
+        self.decide(Offered(time_s=self.time_s, request_id=name, **window, **walks))
+        if not self._riders.accepts(booking, offer):
+            del self._open[name]
+            self._cancel(booking, "offer_declined")
+            return False
+        self._riders.promise(booking, offer, self.time_s)
+        request = booking.request
+        places = [offer.boarding.location if offer.boarding else request.origin]
+        places += [offer.alighting.location if offer.alighting else request.destination]
+        self.taxis.board_at(request.id, *places)
+        self.decide(Promised(time_s=self.time_s, request_id=name, **window))
+        return True
+
+    def set_plan(self, vehicle_id: str, tasks: Sequence[Task]) -> None:
+        """See `World`."""
+        self.set_plans({vehicle_id: tasks})
+
+    def set_plans(self, plans: Mapping[str, Sequence[Task]]) -> None:
         """See `World`."""
         self.taxis.set_plans(plans)
-        for stops in plans.values():
-            for stop in stops:
-                self._open.pop(stop.request_id, None)
+        planned = {task.request_id for tasks in plans.values() for task in tasks if isinstance(task, PlannedStop)}
+        for name in sorted(planned & self._open.keys()):
+            del self._open[name]
+            if not self._riders.bookings[name].rider.shows_up:
+                self._absent[name] = None
 
     def reject(self, request_id: str, cause: str) -> None:
         """See `World`."""
@@ -149,14 +223,22 @@ class WorldBody:
         if request is None:
             msg = f"request {request_id!r} cannot be rejected: it does not wait"
             raise ControllerError(msg)
-        self._port.remove_person(request.person_id)
-        self._observer.settle(request.person_id)
+        self._settle(self._riders.bookings[request_id])
         self._run.write_command(self.time_s, "reject", request_id=request_id, cause=cause)
         self.decide(Rejected(time_s=self.time_s, request_id=request_id, person_id=request.person_id, cause=cause))
 
     def decide(self, decision: Event) -> None:
         """See `World`."""
         self.decisions.append(decision)
+
+    def follow(self, events: Sequence[Event]) -> list[Event]:
+        """Let the books follow the facts; return the promises that they break."""
+        for one in events:
+            if isinstance(one, PickedUp):
+                self.taxis.picked_up(one.vehicle_id, one.request_id)
+            elif isinstance(one, DroppedOff):
+                self.taxis.dropped_off(one.vehicle_id, one.request_id)
+        return self._riders.follow(events)
 
     def carry_out(self) -> None:
         """Send the plans that may be sent in this step, and log each."""

@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 from sim.controllers.base import Call, Preparation, RideLeg, RiderPlan, ServiceVehicle
 from sim.demand.population import Population
+from sim.engine.observer import missing
 from sim.engine.traffic import search, traffic
 from sim.network.catalog import Network
 from sim.rundir import SUMO_LOG, TRAJECTORIES
@@ -129,10 +130,13 @@ def _params(params: dict[str, object]) -> Iterator[str]:
 
 def _service(scenario: Scenario, service: Preparation) -> Iterator[str]:
     vehicles = [(v.depart_s, 0, v.id, list(_vehicle(v, scenario, service))) for v in service.vehicles]
+    # to a service that the World shows riders come as they were told (`sim.engine.riders`)
+    plans = service.riders if service.taxi != "world" else ()
     riders = [
-        (max(plan.depart_s, float(scenario.time.begin_s)), 1, plan.rider.person_id, list(_rider(plan, scenario)))
-        for plan in service.riders
-        if plan.refused is None
+        (max(plan.depart_s, float(scenario.time.begin_s)), 1, person, list(_rider(plan, person, scenario)))
+        for plan in plans
+        if plan.refused is None and missing(plan.rider) is None
+        for person in plan.rider.persons
     ]
     for _, _, _, lines in sorted([*vehicles, *riders]):
         yield from lines
@@ -167,11 +171,12 @@ def _call(call: Call, scenario: Scenario, depot: str | None) -> str:
     )
 
 
-def _rider(plan: RiderPlan, scenario: Scenario) -> Iterator[str]:
+def _rider(plan: RiderPlan, person: str, scenario: Scenario) -> Iterator[str]:
     rider = plan.rider
     depart = max(plan.depart_s, float(scenario.time.begin_s))
-    yield f'<person id="{rider.person_id}" type="rider" depart="{depart:.2f}" departPos="{rider.origin_pos_m:.1f}">'
+    yield f'<person id="{person}" type="rider" depart="{depart:.2f}" departPos="{rider.origin_pos_m:.1f}">'
     start = f' from="{rider.origin_edge}"'
+    group = f' group="{rider.request_id}"' if rider.size > 1 else ""  # SUMO's dispatchers keep it together
     for leg in plan.legs:
         goal = (
             f'busStop="{leg.stop_id}"'
@@ -179,7 +184,7 @@ def _rider(plan: RiderPlan, scenario: Scenario) -> Iterator[str]:
             else f'to="{rider.destination_edge}" arrivalPos="{rider.destination_pos_m:.1f}"'
         )
         if isinstance(leg, RideLeg):
-            yield f"  <ride{start} {goal} lines={quoteattr(leg.lines)}/>"
+            yield f"  <ride{start} {goal} lines={quoteattr(leg.lines)}{group}/>"
         else:
             yield f"  <walk{start} {goal}/>"
         start = ""

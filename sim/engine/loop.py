@@ -9,14 +9,17 @@ from typing import Literal
 
 from sim.engine.body import WorldBody
 from sim.engine.inputs import options, write_inputs
+from sim.engine.meeting import meeting_points
 from sim.engine.observer import Observer
 from sim.engine.resolve import Resolved, guarded
+from sim.engine.riders import Riders
 from sim.engine.sumo import EngineName, SumoPort
 from sim.engine.times import SAMPLE_S, EdgeTimes
 from sim.engine.view import view_options
 from sim.errors import EngineError, InvariantError
-from sim.events import DroppedOff, Event, PickedUp
+from sim.events import Event
 from sim.rundir import SUMO_LOG, RunDir
+from sim.world import Load
 
 End = Literal["finished", "interrupted"]
 
@@ -99,12 +102,18 @@ class Loop:
         self._observer = Observer(
             self._port, resolved.service.riders, resolved.population.cars, seats,
             battery=scenario.fleet is not None and scenario.fleet.battery is not None,
-            taxis=resolved.service.taxi != "none",
+            taxis=resolved.service.taxi != "none", books=resolved.service.taxi == "world",
         )  # fmt: skip
         self._times = EdgeTimes(resolved.graph, vclass="taxi", time_s=scenario.time.begin_s)
+        limits = scenario.requests
+        plans = resolved.service.riders if resolved.service.taxi == "world" else ()
+        riders = Riders(
+            self._port, resolved.graph, plans, self._observer.journeys, limits=limits, step_s=scenario.time.step_s,
+            meeting=meeting_points([plan.rider for plan in plans], resolved.network, resolved.graph, limits),
+        )  # fmt: skip
         self._world = WorldBody(
-            self._port, self._run, graph=resolved.graph, times=self._times, observer=self._observer,
-            plans=resolved.service.riders, seats=seats,
+            self._port, self._run, graph=resolved.graph, times=self._times, observer=self._observer, riders=riders,
+            capacity={name: Load(count, 0) for name, count in seats.items()}, no_show_wait_s=limits.no_show_wait_s,
         )  # fmt: skip
 
     def _drive(self) -> Outcome:
@@ -113,6 +122,7 @@ class Loop:
         deadline = time.perf_counter() + scenario.limits.wall_s
         controlled = self._resolved.service.taxi == "world"
         if controlled and self._resolved.controller is not None:
+            self._world.step(self._port.time_s - scenario.time.step_s)
             self._world.look(self._port.time_s)
             guarded(self._resolved.controller.start, self._world)
         vehicles, shown = 0, 0.0
@@ -126,7 +136,8 @@ class Loop:
             driving = vehicles - len(self._observer.cars.parked)
             outcome.vehicle_seconds += driving * scenario.time.step_s
             if controlled:
-                self._follow(events)
+                events += self._world.follow(events)
+                self._world.step(now)
                 events += self._control(now, outcome)
             self._run.write_events(events)
             wall = time.perf_counter()
@@ -142,23 +153,14 @@ class Loop:
         self._finish(outcome)
         return outcome
 
-    def _follow(self, events: list[Event]) -> None:
-        """Let the executor's books follow the facts."""
-        for one in events:
-            if isinstance(one, PickedUp):
-                self._world.taxis.picked_up(one.vehicle_id, one.request_id)
-            elif isinstance(one, DroppedOff):
-                self._world.taxis.dropped_off(one.vehicle_id, one.request_id)
-
     def _control(self, now: float, outcome: Outcome) -> list[Event]:
         scenario, controller = self._resolved.scenario, self._resolved.controller
         use = scenario.controllers.shuttle
         if controller is None or use is None:
             return []
-        self._world.time_s = now
         if self._observer.unsettled == 0:
             self._world.carry_out()  # vehicles still come to rest
-            return []
+            return self._world.take_decisions()
         if _due(now, SAMPLE_S, scenario.time.step_s):
             self._times.sample(now, *self._port.edge_counts(self._resolved.graph.ids))
             self._times.refresh(now, self._world.places())

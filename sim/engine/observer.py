@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from sim.engine.sumo import StepFacts, SumoPort
 from sim.errors import InvariantError
 from sim.events import (
     Arrived,
+    Cancelled,
     Collision,
     DroppedOff,
     Event,
@@ -52,9 +54,10 @@ class Journey:
 
 @dataclass(slots=True)
 class FleetVehicle:
-    """What is known of one fleet vehicle since it stopped last."""
+    """What is known of one fleet vehicle since it stopped last; `on_board` names the first of each group."""
 
     id: str
+    persons: tuple[str, ...] = ()
     on_board: tuple[str, ...] = ()
     started_s: float = 0.0
     stopped_s: float | None = None
@@ -75,13 +78,15 @@ class Observer:
         *,
         battery: bool,
         taxis: bool,
+        books: bool,
     ) -> None:
         self._port = port
-        self._battery, self._taxis = battery, taxis
+        self._battery, self._taxis, self._books = battery, taxis, books
         self._seats = seats
         self.journeys = {plan.rider.person_id: Journey(plan) for plan in plans}
+        self._travels_with = {person: plan.rider.person_id for plan in plans for person in plan.rider.persons}
         self._pending = sorted(
-            self.journeys.values(), key=lambda j: (j.rider.earliest_s, j.rider.request_id), reverse=True
+            self.journeys.values(), key=lambda j: (self._asked_s(j.rider), j.rider.request_id), reverse=True
         )
         self._walking: set[str] = set()
         self.cars = CarWatch(cars)
@@ -109,14 +114,21 @@ class Observer:
         self.journeys[person_id].state = "gone"
         self.unsettled -= 1
 
+    def _asked_s(self, rider: Rider) -> float:
+        """Return when the service learns of a request: only one that takes bookings does so ahead."""
+        return rider.submitted_s if self._books else rider.earliest_s
+
     def _submitted(self, now: float) -> Iterator[Event]:
-        while self._pending and self._pending[-1].rider.earliest_s <= now:
+        while self._pending and self._asked_s(self._pending[-1].rider) <= now:
             plan = self._pending.pop().plan
             rider = plan.rider
             yield submission(rider, now)
             if plan.refused is not None:
                 self.settle(rider.person_id)
                 yield Rejected(time_s=now, request_id=rider.request_id, person_id=rider.person_id, cause=plan.refused)
+            elif not self._books and (cause := missing(rider)) is not None:
+                self.settle(rider.person_id)
+                yield Cancelled(time_s=now, request_id=rider.request_id, person_id=rider.person_id, cause=cause)
 
     def _vehicles(self, facts: StepFacts) -> Iterator[Event]:
         now = facts.time_s
@@ -171,9 +183,11 @@ class Observer:
         return self._taxis and not vehicle.on_board and self._port.taxi_state(vehicle.id) == 0
 
     def _exchange(self, vehicle: FleetVehicle, now: float) -> Iterator[Event]:
-        aboard = self._port.on_board(vehicle.id)
-        if aboard == vehicle.on_board:
+        persons = self._port.on_board(vehicle.id)
+        if persons == vehicle.persons:
             return
+        vehicle.persons = persons
+        aboard = self._parties(persons, vehicle.on_board)
         left = sorted(set(vehicle.on_board) - set(aboard))
         entered = sorted(set(aboard) - set(vehicle.on_board))
         where = {
@@ -182,21 +196,30 @@ class Observer:
             "edge": self._port.road(vehicle.id)[0],
             "odometer_m": self._port.odometer_m(vehicle.id),
         }
-        load = len(vehicle.on_board)
+        load = sum(self.journeys[person_id].rider.size for person_id in vehicle.on_board)
         for person_id in left:
-            load -= 1
             journey = self.journeys[person_id]
+            load -= journey.rider.size
             yield self._ride(DroppedOff, journey.rider, load=load, **where)
             journey.leg += 1
             self._begin_leg(journey)
         for person_id in entered:
-            load += 1
             journey = self.journeys[person_id]
+            load += journey.rider.size
             yield self._ride(PickedUp, journey.rider, load=load, **where)
             journey.state = "riding"
         vehicle.boarded += len(entered)
         vehicle.alighted += len(left)
         vehicle.changed_s, vehicle.on_board = now, aboard
+
+    def _parties(self, persons: Sequence[str], before: Sequence[str]) -> tuple[str, ...]:
+        """Return who is on board by the first of each group: from the last of it boarding to the last alighting."""
+        counts = Counter(self._travels_with[person] for person in persons)
+        return tuple(
+            leader
+            for leader, count in counts.items()
+            if leader in before or count == self.journeys[leader].rider.size
+        )  # fmt: skip
 
     @staticmethod
     def _ride(kind: type[PickedUp | DroppedOff], rider: Rider, **where: Any) -> Event:  # noqa: ANN401 (event fields)
@@ -267,6 +290,16 @@ class Observer:
 
 
 def submission(rider: Rider, now: float) -> RequestSubmitted:
-    """Return the event of a rider's wish to travel."""
-    wish = dataclasses.asdict(rider) | {"scopes": list(rider.scopes)}
-    return RequestSubmitted(time_s=min(now, rider.earliest_s), **wish)
+    """Return the event of a rider's wish to travel, without what the rider keeps to himself."""
+    wish = {name: value for name, value in dataclasses.asdict(rider).items() if name not in INTENTIONS}
+    return RequestSubmitted(time_s=min(now, rider.earliest_s), **wish | {"scopes": list(rider.scopes)})
+
+
+INTENTIONS = {"cancel_s", "shows_up", "patience_s"}
+
+
+def missing(rider: Rider) -> str | None:
+    """Return why a rider does not come to a service that takes no bookings and no cancellations, or None."""
+    if not rider.shows_up:
+        return "no_show"
+    return "by_rider" if rider.cancel_s is not None else None

@@ -18,6 +18,8 @@ from sim.errors import EngineError, SetupError
 from sim.system import missing_libraries, sumo_binary, sumo_env, sumo_home
 
 EngineName = Literal["libsumo", "traci", "gui"]
+Point = tuple[str, float]
+"""An edge and a position on it, metres."""
 
 # Values of libsumo.constants; the module itself cannot be imported before the engine is chosen.
 _TIME = 0x66
@@ -35,7 +37,8 @@ _WATCHED = (
 NEW_AND_RETRIEVED = 3  # asking for new ones only (1) forgets those once seen (SUMO issues 11429, 11501)
 COMFORT_BRAKE_MPS2 = 3.0  # below the 4.5 m/s² of SUMO's cars, so that there is always room
 HALT_ROOM_M = 20.0  # SUMO refuses an idle taxi a place to stand that close to the end of a lane
-PARKING = 1  # SUMO's flag for a stop beside the lane
+PARKING, CHARGING = 1, 32  # SUMO's flags for a stop beside the lane, and at a charging station
+DRIVING_STAGE = 3
 HELD_S = 1e6  # longer than any run
 
 
@@ -95,6 +98,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         ]
         self._lib: Any = self._start(engine, arguments)
         self._sim = self._lib.simulation
+        self._kerb_lanes: dict[str, int] = {}
         self._sim.subscribe(list(_WATCHED))
 
     def _start(self, engine: EngineName, arguments: list[str]) -> Any:
@@ -195,6 +199,10 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         """Return a vehicle's speed."""
         return float(self._lib.vehicle.getSpeed(vehicle_id))
 
+    def charge_wh(self, vehicle_id: str) -> float:
+        """Return what a vehicle's battery holds, Wh."""
+        return float(self._lib.vehicle.getParameter(vehicle_id, "device.battery.chargeLevel"))
+
     def battery_wh(self, vehicle_id: str) -> tuple[float, float]:
         """Return the energy consumed and regenerated since insertion, Wh."""
         domain = self._lib.vehicle
@@ -235,7 +243,68 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         """Let a held taxi drive on to its next stop."""
         self._lib.vehicle.resume(vehicle_id)
 
+    def visit(self, vehicle_id: str, edge: str, pos_m: float, *, charger: str | None, redirected: bool) -> None:
+        """Send a taxi to a place where it stands off the lane, before all else that it is to do.
+
+        A new dispatch takes the place out of its way again. `redirected` tells that it is on the way to another such
+        place, which this one replaces.
+        """
+        domain = self._lib.vehicle
+        if charger is None:
+            stop = edge, pos_m, self._kerb_lane(edge), HELD_S, PARKING
+        else:
+            stop = charger, 1.0, 0, HELD_S, PARKING | CHARGING
+        if domain.isStopped(vehicle_id):
+            domain.insertStop(vehicle_id, 1, *stop)
+            domain.resume(vehicle_id)
+        elif redirected:
+            domain.replaceStop(vehicle_id, 0, *stop)
+        else:
+            domain.insertStop(vehicle_id, 0, *stop)
+
+    def _kerb_lane(self, edge: str) -> int:
+        """Return the outermost lane that taxis may use."""
+        if edge not in self._kerb_lanes:
+            lanes = self._lib.lane
+            for index in range(self._lib.edge.getLaneNumber(edge)):
+                allowed, barred = lanes.getAllowed(f"{edge}_{index}"), lanes.getDisallowed(f"{edge}_{index}")
+                if "taxi" in allowed or not (allowed or "taxi" in barred):
+                    self._kerb_lanes[edge] = index
+                    break
+            else:
+                msg = f"no lane of edge {edge} lets taxis stop"
+                raise EngineError(msg)
+        return self._kerb_lanes[edge]
+
     # --- persons -----------------------------------------------------------------------------------------------
+
+    def add_rider(
+        self, person_id: str, door: Point, goal: Point, *, boarding: Point | None, alighting: Point | None
+    ) -> list[bool]:
+        """Let a person leave home with the next step: to the boarding place on foot, by taxi, and on foot to the goal.
+
+        Returns
+        -------
+        For each stage of the journey whether it is a ride.
+        """
+        persons, rides = self._lib.person, []
+        persons.add(person_id, door[0], door[1], typeID="rider")
+        start, end = boarding or door, alighting or goal
+        for stage in [*self._walk(door, start), self._ride(start, end), *self._walk(end, goal)]:
+            persons.appendStage(person_id, stage)
+            rides.append(stage.type == DRIVING_STAGE)
+        return rides
+
+    def _ride(self, start: Point, end: Point) -> Any:
+        stage = self._sim.Stage()
+        stage.type, stage.line, stage.edges = DRIVING_STAGE, "taxi", [start[0], end[0]]
+        stage.departPos, stage.arrivalPos = start[1], end[1]
+        return stage
+
+    def _walk(self, start: Point, end: Point) -> list[Any]:
+        if start == end:
+            return []
+        return list(self._sim.findIntermodalRoute(start[0], end[0], departPos=start[1], arrivalPos=end[1]))
 
     def stages_left(self, person_id: str) -> int:
         """Return how many stages of a person's plan are left, the present one included."""

@@ -8,6 +8,10 @@ A rider is taken back by replacing the stage in which the rider waits by itself:
 stops and makes a new one. Two traps there: it cuts the dwell of a taxi that stands at a stop, so that the executor
 waits for its end; and a taxi that has others on board goes on as if somebody were still to be picked up, finds nobody
 and leaves the network. Such a taxi is held where its last rider alights, and let go with its next dispatch.
+
+SUMO knows no bookings: a reservation exists only once the rider stands there (issue 10447). A vehicle whose next task
+is to board somebody who has not come is sent to stand at the place instead, with its riders on board; so is one that
+waits, rests or charges. A stop put in front of the taxi's own does that, and each new dispatch takes it out again.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from typing import Any
 
 from sim.engine.sumo import SumoPort
 from sim.errors import ControllerError, EngineError, InvariantError
-from sim.world import Location, PlannedStop, Request
+from sim.world import Load, Location, PlannedStop, Request, Task, Visit
 
 MAX_REFUSALS = 60
 
@@ -32,15 +36,18 @@ Command = tuple[str, dict[str, Any]]
 class Taxi:
     """The executor's book on one vehicle.
 
-    `known` are the requests that SUMO has sent it for and that are not finished. `astray` tells that SUMO's taxi
-    device believes in a pick-up that is none, `held` that it stands still for that.
+    `known` are the requests that SUMO has sent it for and that are not finished, `sent_stops` the stops that are left
+    of the last dispatch, `visit` the place before them where it goes or stands. `astray` tells that SUMO's taxi device
+    believes in a pick-up that is none, `held` that it stands still for that.
     """
 
     id: str
-    seats: int
-    plan: list[PlannedStop] = field(default_factory=list)
+    capacity: Load
+    plan: list[Task] = field(default_factory=list)
     on_board: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
+    sent_stops: list[PlannedStop] = field(default_factory=list)
+    visit: Visit | None = None
     sent: bool = True
     refusals: int = 0
     astray: bool = False
@@ -48,81 +55,153 @@ class Taxi:
 
 
 class TaxiExecutor:
-    """Holds every vehicle's plan and sends it when that is safe; `stopped` is a living set of who stands at a stop."""
+    """Holds every vehicle's plan and sends it when that is safe; `stopped` is a living set of who stands at a stop.
+
+    Parameters
+    ----------
+    capacity
+        What each vehicle holds.
+    requests
+        All requests of the run, with their persons; those that the service knows of are admitted one by one.
+    edges
+        The ids of the network's edges, by the index of a `Location`.
+    """
 
     def __init__(
-        self, port: SumoPort, seats: Mapping[str, int], requests: Mapping[str, Request], stopped: AbstractSet[str]
+        self,
+        port: SumoPort,
+        capacity: Mapping[str, Load],
+        requests: Mapping[str, Request],
+        stopped: AbstractSet[str],
+        *,
+        edges: Sequence[str],
     ) -> None:
-        self._port, self._stopped = port, stopped
+        self._port, self._stopped, self._edges = port, stopped, edges
         self._requests = requests
-        self._by_person = {request.person_id: request.id for request in requests.values()}
-        self._sizes = {request.id: request.size for request in requests.values()}
-        self.taxis = {vehicle_id: Taxi(vehicle_id, count) for vehicle_id, count in sorted(seats.items())}
-        self._reservations: dict[str, str] = {}
+        self.taxis = {vehicle_id: Taxi(vehicle_id, load) for vehicle_id, load in sorted(capacity.items())}
+        self._admitted: set[str] = set()
+        self._reservations: dict[str, dict[str, str]] = {}  # by request and person
+        self._places: dict[PlannedStop, Location] = {}
         self._owner: dict[str, str] = {}
         self._sent_to: dict[str, str] = {}  # by SUMO's books; differs from the owner until a rider is taken back
         self._moved: set[str] = set()
+        self._leaving: set[str] = set()
+
+    # --- books -------------------------------------------------------------------------------------------------
 
     def owner(self, request_id: str) -> str | None:
         """Return the vehicle a request is planned for."""
         return self._owner.get(request_id)
 
-    def reserve(self, request_id: str, reservation: str) -> None:
-        """Note the id under which SUMO holds a request."""
-        self._reservations[request_id] = reservation
+    def admit(self, request_id: str) -> None:
+        """Note that a request may be planned from now on."""
+        self._admitted.add(request_id)
 
-    def set_plans(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
+    def board_at(self, request_id: str, boarding: Location, alighting: Location) -> None:
+        """Note meeting points in place of the doors."""
+        self._places[PlannedStop(request_id, pickup=True)] = boarding
+        self._places[PlannedStop(request_id, pickup=False)] = alighting
+
+    def reserve(self, request_id: str, person_id: str, reservation: str) -> None:
+        """Note the id under which SUMO holds one of a request's persons, who has come."""
+        self._reservations.setdefault(request_id, {})[person_id] = reservation
+        owner = self._owner.get(request_id)
+        if owner is not None:
+            self.taxis[owner].sent = False
+
+    def is_present(self, request_id: str) -> bool:
+        """Whether all of a request's riders have come to board, or have boarded."""
+        return len(self._reservations.get(request_id, ())) == self._requests[request_id].size
+
+    def awaits_reservation(self, request_id: str, person_id: str) -> bool:
+        """Whether a person of a request is not known to have come yet."""
+        return person_id not in self._reservations.get(request_id, ())
+
+    def awaits(self, request_id: str) -> bool:
+        """Whether a vehicle stands where a rider who has not come is to board."""
+        owner = self._owner.get(request_id)
+        if owner is None:
+            return False
+        taxi, stop = self.taxis[owner], PlannedStop(request_id, pickup=True)
+        there = taxi.plan[:1] == [stop] and taxi.visit == Visit(self.place(stop))
+        return there and taxi.id in self._stopped
+
+    def leaves(self, request_id: str) -> bool:
+        """Whether a rider has withdrawn and not gone yet; who boarded meanwhile stays."""
+        return request_id in self._leaving
+
+    def place(self, stop: PlannedStop) -> Location:
+        """Return where a planned stop is."""
+        chosen = self._places.get(stop)
+        if chosen is not None:
+            return chosen
+        request = self._requests[stop.request_id]
+        return request.origin if stop.pickup else request.destination
+
+    def places(self) -> set[int]:
+        """Return the edges that planned tasks lie on."""
+        tasks = [task for taxi in self.taxis.values() for task in taxi.plan]
+        return {(task.location if isinstance(task, Visit) else self.place(task)).edge for task in tasks}
+
+    # --- plans -------------------------------------------------------------------------------------------------
+
+    def set_plans(self, plans: Mapping[str, Sequence[Task]]) -> None:
         """Replace the plans of some vehicles after checking all; raises `ControllerError` naming what is wrong."""
-        stays = {vehicle_id: {stop.request_id for stop in stops} for vehicle_id, stops in plans.items()}
-        for vehicle_id, stops in plans.items():
+        stays = {vehicle_id: {stop.request_id for stop in _stops(tasks)} for vehicle_id, tasks in plans.items()}
+        for vehicle_id, tasks in plans.items():
             taxi = self.taxis.get(vehicle_id)
             if taxi is None:
                 msg = f"no vehicle {vehicle_id!r}; allowed are {', '.join(self.taxis)}"
                 raise ControllerError(msg)
-            for fault in self._faults(taxi, stops, stays):
+            for fault in self._faults(taxi, _stops(tasks), stays):
                 msg = f"the plan for {vehicle_id} cannot be carried out: {fault}"
                 raise ControllerError(msg)
-        for vehicle_id, stops in plans.items():
+        for vehicle_id, tasks in plans.items():
             taxi = self.taxis[vehicle_id]
-            if list(stops) != taxi.plan:
-                taxi.plan, taxi.sent = list(stops), False
-            for stop in stops:
+            if list(tasks) != taxi.plan:
+                taxi.plan, taxi.sent = list(tasks), False
+            for stop in _stops(tasks):
                 self._owner[stop.request_id] = vehicle_id
                 moved = self._sent_to.get(stop.request_id, vehicle_id) != vehicle_id
                 (self._moved.add if moved else self._moved.discard)(stop.request_id)
 
     def _faults(self, taxi: Taxi, stops: Sequence[PlannedStop], stays: Mapping[str, set[str]]) -> Iterator[str]:
-        load = sum(self._sizes[request] for request in taxi.on_board)
+        load = self._load(taxi.on_board)
         board = set(taxi.on_board)
         done: set[str] = set()
         for stop in stops:
             request = stop.request_id
             owner = self._owner.get(request, taxi.id)
-            if request not in self._reservations:
+            if request not in self._admitted:
                 yield f"request {request!r} does not wait"
-            elif any(request in others for other, others in stays.items() if other != taxi.id):
+                continue
+            if any(request in others for other, others in stays.items() if other != taxi.id):
                 yield f"request {request} stands in two plans"
             elif owner != taxi.id and owner not in stays:
                 yield f"request {request} belongs to {owner}, whose plan is not replaced with this one"
             elif stop.pickup == (request in board) or request in done:
                 yield f"request {request} is {'picked up' if stop.pickup else 'dropped off'} out of turn"
-            size = self._sizes.get(request, 0)
+            load = load.plus(self._requests[request].load, 1 if stop.pickup else -1)
             if stop.pickup:
                 board.add(request)
-                load += size
             else:
                 board.discard(request)
                 done.add(request)
-                load -= size
-            if load > taxi.seats:
-                yield f"{load} riders on board after picking up {request}, allowed are {taxi.seats}"
+            if not load.fits(taxi.capacity):
+                yield f"{load} on board after picking up {request}, allowed are {taxi.capacity}"
         if board:
             yield f"{', '.join(sorted(board))} never dropped off"
         yield from self._forgotten(taxi, done, stays)
 
+    def _load(self, requests: AbstractSet[str]) -> Load:
+        load = Load(0, 0)
+        for request in requests:
+            load = load.plus(self._requests[request].load, 1)
+        return load
+
     def _forgotten(self, taxi: Taxi, done: set[str], stays: Mapping[str, set[str]]) -> Iterator[str]:
         """Yield who is in the old plan and in no new one, or is boarding right now."""
-        planned = {old.request_id for old in taxi.plan} - done
+        planned = {old.request_id for old in _stops(taxi.plan)} - done
         forgotten = sorted(planned - set().union(*stays.values()))
         if forgotten:
             yield f"{', '.join(forgotten)} cannot be taken back without a place in another vehicle's plan"
@@ -132,29 +211,40 @@ class TaxiExecutor:
 
     def served(self, taxi: Taxi) -> list[PlannedStop]:
         """Return the planned stops that a vehicle which serves a stop now serves, or comes to next."""
-        if not self.serving(taxi.id):
+        first = taxi.plan[0] if taxi.plan else None
+        if not isinstance(first, PlannedStop) or not self.is_present(first.request_id) or not self.serving(taxi.id):
             return []
         # SUMO merges neighbouring entries at one place into one stop
-        first = taxi.plan[0]
-        return list(
-            takewhile(lambda stop: stop.pickup == first.pickup and self.place(stop) == self.place(first), taxi.plan)
-        )
+        here = self.place(first)
+        return [
+            task
+            for task in takewhile(
+                lambda one: isinstance(one, PlannedStop) and one.pickup == first.pickup and self.place(one) == here,
+                taxi.plan,
+            )
+            if isinstance(task, PlannedStop)
+        ]
 
-    def place(self, stop: PlannedStop) -> Location:
-        """Return where a planned stop is."""
-        request = self._requests[stop.request_id]
-        return request.origin if stop.pickup else request.destination
+    def serving(self, vehicle_id: str) -> bool:
+        """Whether riders board or alight: an idle taxi keeps its last drop-off stop, so the state decides."""
+        taxi = self.taxis[vehicle_id]
+        stands = vehicle_id in self._stopped and bool(taxi.sent_stops) and not taxi.held and taxi.visit is None
+        return stands and self._port.taxi_state(vehicle_id) != 0
+
+    # --- facts -------------------------------------------------------------------------------------------------
 
     def picked_up(self, vehicle_id: str, request_id: str) -> None:
         """Advance the plan by a boarding; raises `InvariantError` if it was not to happen."""
         taxi = self.taxis[vehicle_id]
         if request_id in self._moved and self._sent_to[request_id] == vehicle_id:
             self._keep(taxi, request_id)
+        self._leaving.discard(request_id)  # who boards stays
         self._advance(taxi, PlannedStop(request_id, pickup=True))
         taxi.on_board.add(request_id)
         taxi.astray = False  # the device looks again for pick-ups to come
-        if sum(self._sizes[request] for request in taxi.on_board) > taxi.seats:
-            msg = f"{vehicle_id} carries {len(taxi.on_board)} requests, more than its {taxi.seats} seats hold"
+        load = self._load(taxi.on_board)
+        if not load.fits(taxi.capacity):
+            msg = f"{vehicle_id} carries {load}, more than its {taxi.capacity}"
             raise InvariantError(msg)
 
     def dropped_off(self, vehicle_id: str, request_id: str) -> None:
@@ -167,7 +257,7 @@ class TaxiExecutor:
     def _keep(self, taxi: Taxi, request_id: str) -> None:
         """Undo a move that came too late: the rider boards the vehicle that was to give the rider up."""
         other = self.taxis[self._owner[request_id]]
-        other.plan = [stop for stop in other.plan if stop.request_id != request_id]
+        other.plan = _without(other.plan, request_id)
         taxi.plan[:0] = [PlannedStop(request_id, pickup=True), PlannedStop(request_id, pickup=False)]
         self._moved.discard(request_id)
         self._owner[request_id] = taxi.id
@@ -179,12 +269,10 @@ class TaxiExecutor:
             msg = f"{taxi.id} {action} {stop.request_id}, which is planned for {owner}"
             raise InvariantError(msg)
         taxi.plan.remove(stop)
+        if stop in taxi.sent_stops:
+            taxi.sent_stops.remove(stop)
 
-    def serving(self, vehicle_id: str) -> bool:
-        """Whether riders board or alight: an idle taxi keeps its last drop-off stop, so the state decides."""
-        taxi = self.taxis[vehicle_id]
-        stands = vehicle_id in self._stopped and bool(taxi.plan) and not taxi.held
-        return stands and self._port.taxi_state(vehicle_id) != 0
+    # --- commands ----------------------------------------------------------------------------------------------
 
     def send(self) -> list[Command]:
         """Send every changed plan whose vehicle may be sent now; return what was commanded."""
@@ -192,46 +280,91 @@ class TaxiExecutor:
         for taxi in self.taxis.values():
             if not taxi.sent and not self.serving(taxi.id):
                 commands += self._dispatch(taxi)
+        for taxi in self.taxis.values():
+            commands += self._go(taxi)
         commands += [self._hold(taxi) for taxi in self.taxis.values() if taxi.astray and self._leaves(taxi)]
         return commands
 
-    def _take_back(self) -> list[Command]:
-        """Take riders back from the vehicles that others will serve them in place of.
+    def withdraw(self, request_id: str) -> None:
+        """Begin to let a rider leave who has not boarded; `take_leave` tells when it has come to pass."""
+        self._leaving.add(request_id)
 
-        A vehicle that serves a stop finishes that first. SUMO ends the route of a taxi left without riders with the
-        edge where it is, and loses it at that end, so that such a one waits until it can halt.
+    def take_leave(self) -> tuple[list[str], list[Command]]:
+        """Take the riders who withdraw out of SUMO and the plans, where that is safe; return who has gone."""
+        gone: list[str] = []
+        commands: list[Command] = []
+        for request in sorted(self._leaving):
+            sent_to = self._sent_to.get(request)
+            if sent_to is not None:
+                if not self._may_give_up(self.taxis[sent_to], self._leaving | self._moved):
+                    continue
+                self._give_up(request)
+                commands.append(("take_back", {"vehicle_id": sent_to, "request_id": request}))
+            gone.append(request)
+            self._forget(request)
+        self._leaving.difference_update(gone)
+        return gone, commands
+
+    def _forget(self, request_id: str) -> None:
+        owner = self._owner.pop(request_id, None)
+        if owner is not None:
+            taxi = self.taxis[owner]
+            taxi.plan, taxi.sent = _without(taxi.plan, request_id), False
+        self._admitted.discard(request_id)
+        self._moved.discard(request_id)
+        self._reservations.pop(request_id, None)
+
+    def _may_give_up(self, taxi: Taxi, others: AbstractSet[str]) -> bool:
+        """Whether riders may be taken back from a vehicle now.
+
+        One that serves a stop finishes that first. SUMO ends the route of a taxi left without riders with the edge
+        where it is, and loses it at that end, so that such a one waits until it can halt.
         """
-        taken: dict[str, str] = {}
+        return not self.serving(taxi.id) and bool(taxi.known - others or self._port.can_halt(taxi.id))
+
+    def _give_up(self, request_id: str) -> None:
+        """Take a rider back from the vehicle that SUMO has sent."""
+        taxi = self.taxis[self._sent_to.pop(request_id)]
+        for person in self._reservations[request_id]:
+            self._port.take_back(person)
+        taxi.astray = taxi.astray or bool(taxi.on_board)
+        taxi.known.discard(request_id)
+        taxi.sent_stops = [stop for stop in taxi.sent_stops if stop.request_id != request_id]
+
+    def _take_back(self) -> list[Command]:
+        """Take riders back from the vehicles that others will serve them in place of."""
+        commands: list[Command] = []
+        taken: set[str] = set()
         for request in sorted(self._moved):
-            taxi = self.taxis[self._sent_to[request]]
-            if not self.serving(taxi.id) and (taxi.known - self._moved or self._port.can_halt(taxi.id)):
-                self._port.take_back(self._requests[request].person_id)
-                taxi.astray = taxi.astray or bool(taxi.on_board)
-                taxi.known.discard(request)
-                taken[request] = self._sent_to.pop(request)
-        self._moved.difference_update(taken)
-        for reservation, persons in self._port.open_reservations() if taken else ():
-            request = self._by_person[persons[0]]
-            if request in taken:
-                self._reservations[request] = reservation
-        return [("take_back", {"vehicle_id": old, "request_id": request}) for request, old in taken.items()]
+            old = self._sent_to[request]
+            if self._may_give_up(self.taxis[old], self._moved | self._leaving):
+                self._give_up(request)
+                taken.add(request)
+                commands.append(("take_back", {"vehicle_id": old, "request_id": request}))
+        self._moved -= taken
+        persons = {person: request for request in taken for person in self._reservations[request]}
+        for reservation, (person, *_) in self._port.open_reservations() if taken else ():
+            if person in persons:
+                self._reservations[persons[person]][person] = reservation
+        return commands
 
     def _dispatch(self, taxi: Taxi) -> Iterator[Command]:
-        if self._moved & (taxi.known | {stop.request_id for stop in taxi.plan}):
+        """Send a vehicle to the stops of its plan whose riders have come, in their order."""
+        waiting = self._moved | self._leaving
+        if waiting & (taxi.known | {stop.request_id for stop in _stops(taxi.plan)} & self._sent_to.keys()):
             return  # somebody has to be given up first, here or elsewhere
-        if taxi.plan:
-            reservations = [self._reservations[stop.request_id] for stop in taxi.plan]
+        present = [stop for stop in _stops(taxi.plan) if self.is_present(stop.request_id)]
+        stays = taxi.visit is not None and self._target(taxi) is None
+        if present and (present != taxi.sent_stops or stays):
+            reservations = [one for stop in present for one in self._reservations[stop.request_id].values()]
             try:
                 self._port.dispatch_taxi(taxi.id, reservations)
             except self._port.refusal as error:
-                # "too close to brake" and its kin pass by themselves within a few steps (SUMO issues 8285, 9867)
-                taxi.refusals += 1
-                if taxi.refusals > MAX_REFUSALS:
-                    msg = f"SUMO refused to send {taxi.id} to {reservations} {taxi.refusals} times: {error}"
-                    raise EngineError(msg) from error
+                self._refused(taxi, f"to {reservations}", error)
                 return
-            self._sent_to.update((stop.request_id, taxi.id) for stop in taxi.plan)
-            taxi.known.update(stop.request_id for stop in taxi.plan)
+            self._sent_to.update((stop.request_id, taxi.id) for stop in present)
+            taxi.known.update(stop.request_id for stop in present)
+            taxi.sent_stops, taxi.visit = present, None
             yield "dispatch", {"vehicle_id": taxi.id, "reservations": reservations}
             if taxi.held:
                 self._port.let_go(taxi.id)
@@ -239,9 +372,39 @@ class TaxiExecutor:
                 yield "let_go", {"vehicle_id": taxi.id}
         taxi.sent, taxi.refusals = True, 0
 
+    def _refused(self, taxi: Taxi, where: str, error: Exception) -> None:
+        """Count a refusal: "too close to brake" and its kin pass within a few steps (SUMO issues 8285, 9867)."""
+        taxi.refusals += 1
+        if taxi.refusals > MAX_REFUSALS:
+            msg = f"SUMO refused to send {taxi.id} {where} {taxi.refusals} times: {error}"
+            raise EngineError(msg) from error
+
+    def _target(self, taxi: Taxi) -> Visit | None:
+        """Return where a vehicle has to go and stand next, if that is what comes next."""
+        head = taxi.plan[0] if taxi.plan else None
+        if head is None or isinstance(head, Visit):
+            return head
+        return None if self.is_present(head.request_id) else Visit(self.place(head))
+
+    def _go(self, taxi: Taxi) -> Iterator[Command]:
+        target = self._target(taxi)
+        if target is None or target == taxi.visit or not taxi.sent or self.serving(taxi.id):
+            return
+        stands = taxi.id in self._stopped
+        if not (stands or taxi.sent_stops or taxi.visit):
+            return  # on its first metres it has yet to come to rest
+        place = self._edges[target.location.edge], target.location.pos_m
+        try:
+            self._port.visit(taxi.id, *place, charger=target.charger, redirected=taxi.visit is not None and not stands)
+        except self._port.refusal as error:
+            self._refused(taxi, f"to {place}", error)
+            return
+        taxi.visit, taxi.held, taxi.refusals = target, False, 0
+        yield "visit", {"vehicle_id": taxi.id, "edge": place[0], "pos_m": place[1], "charger": target.charger}
+
     def _leaves(self, taxi: Taxi) -> bool:
         """Whether a taxi that is astray stands at its last stop and would drive off for good."""
-        if taxi.plan or taxi.held or taxi.id not in self._stopped:
+        if taxi.sent_stops or taxi.visit or taxi.held or taxi.id not in self._stopped:
             return False
         taxi.astray = self._port.taxi_state(taxi.id) != 0
         return taxi.astray
@@ -250,3 +413,11 @@ class TaxiExecutor:
         self._port.hold(taxi.id)
         taxi.held = True
         return "hold", {"vehicle_id": taxi.id}
+
+
+def _stops(tasks: Sequence[Task]) -> list[PlannedStop]:
+    return [task for task in tasks if isinstance(task, PlannedStop)]
+
+
+def _without(tasks: Sequence[Task], request_id: str) -> list[Task]:
+    return [task for task in tasks if isinstance(task, Visit) or task.request_id != request_id]

@@ -10,7 +10,7 @@ import pytest
 from sim.engine.sumo import SumoPort
 from sim.engine.taxi import TaxiExecutor
 from sim.errors import InvariantError
-from sim.world import Location, PlannedStop, Request
+from sim.world import Load, Location, PlannedStop, Request
 
 
 class Port:
@@ -32,8 +32,10 @@ class Port:
 def executor() -> TaxiExecutor:
     place = Location(0, 10.0), Location(1, 10.0)
     request = Request("r1", "p1", *place, size=1, earliest_s=0, latest_arrival_s=None, direct_ride_s=60)
-    found = TaxiExecutor(cast("SumoPort", Port()), {"a": 4, "b": 4}, {"r1": request}, set())
-    found.reserve("r1", "0")
+    port, room = cast("SumoPort", Port()), Load(4, 0)
+    found = TaxiExecutor(port, {"a": room, "b": room}, {"r1": request}, set(), edges=("e0", "e1"))
+    found.admit("r1")
+    found.reserve("r1", "p1", "0")
     return found
 
 
