@@ -1,0 +1,261 @@
+"""Requests with a life of their own: booked ahead, in groups, withdrawn, met at a stop; and vehicles that visit places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+
+from sim.demand.population import Rider
+from sim.engine.sumo import EngineName
+from sim.errors import ControllerError
+from sim.events import (
+    Arrived,
+    Cancelled,
+    DroppedOff,
+    Event,
+    Offered,
+    PersonDeparted,
+    PickedUp,
+    Promised,
+    PromiseBroken,
+    RequestSubmitted,
+    StopServed,
+    Unfinished,
+)  # fmt: skip
+from sim.scenario import validate
+from sim.world import BoardingPoint, Location, Offer, PlannedStop, Task, Visit, World
+from tests.sumo.conftest import Grid, rider
+
+Kind = TypeVar("Kind", bound=Event)
+ENGINES: list[EngineName] = ["libsumo", "traci"]
+
+
+def only(events: Iterable[Event], kind: type[Kind]) -> list[Kind]:
+    return [one for one in events if isinstance(one, kind)]
+
+
+def plan(*stops: str) -> list[Task]:
+    """`+r1 -r1` reads: pick up r1, drop off r1."""
+    return [PlannedStop(stop[1:], pickup=stop[0] == "+") for stop in stops]
+
+
+def script(*acts: tuple[float, Callable[[World], object]]) -> Callable[[World], None]:
+    def step(world: World) -> None:
+        for time_s, act in acts:
+            if world.time_s == time_s:
+                act(world)
+
+    return step
+
+
+def offer(request: str, begin_s: float, end_s: float, **points: BoardingPoint) -> Offer:
+    return Offer(
+        request_id=request, pickup_earliest_s=begin_s, pickup_latest_s=end_s, dropoff_latest_s=end_s + 600, **points
+    )
+
+
+def booked(number: int, origin: str, destination: str, *, at_s: float, **traits: object) -> Rider:
+    return replace(rider(number, origin, destination, at_s=at_s), booked_s=0.0, **traits)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_vehicle_waits_for_a_rider_who_booked_ahead(on_grid: Grid, engine: EngineName) -> None:
+    acts = script(
+        (10, lambda w: w.offer(offer("r1", 200, 260))),
+        (10, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1"))),
+    )
+    events, _ = on_grid.run(acts, [booked(1, "B1C1", "C3D3", at_s=200)], engine=engine)
+    assert [one.time_s for one in only(events, RequestSubmitted)] == [0]
+    assert [one.pickup_latest_s for one in only(events, Offered)] == [260]
+    assert [one.pickup_latest_s for one in only(events, Promised)] == [260]
+    assert [one.time_s for one in only(events, PersonDeparted)] == [200]
+    (pickup,) = only(events, PickedUp)
+    assert 200 < pickup.time_s < 220  # it stands there, and rolls up to the rider
+    assert len(only(events, Arrived)) == 1
+
+
+def test_a_rider_who_booked_comes_for_the_promised_window(on_grid: Grid) -> None:
+    acts = script(
+        (10, lambda w: w.offer(offer("r1", 260, 300))),
+        (10, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1"))),
+    )
+    events, _ = on_grid.run(acts, [booked(1, "B1C1", "C3D3", at_s=200)])
+    assert [one.time_s for one in only(events, PersonDeparted)] == [260]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_vehicle_with_riders_on_board_waits_for_one_who_booked(on_grid: Grid, engine: EngineName) -> None:
+    acts = script((10, lambda w: w.set_plan("shuttle.00", plan("+r1", "+r2", "-r1", "-r2"))))
+    riders = [rider(1, "B1C1", "D3D2", at_s=5), booked(2, "B2C2", "C3D3", at_s=220)]
+    events, _ = on_grid.run(acts, riders, engine=engine)
+    assert [one.request_id for one in only(events, PickedUp)] == ["r1", "r2"]
+    assert [one.request_id for one in only(events, DroppedOff)] == ["r1", "r2"]
+    assert 220 < only(events, PickedUp)[1].time_s < 260
+    dwells = [stop.time_s - stop.started_s for stop in only(events, StopServed)]
+    assert dwells == pytest.approx([10] * 4, abs=1)
+
+
+def test_somebody_else_is_fetched_on_the_way_to_a_booking(on_grid: Grid) -> None:
+    acts = script(
+        (10, lambda w: w.set_plan("shuttle.00", plan("+r2", "-r2"))),
+        (40, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1", "+r2", "-r2"))),
+    )
+    riders = [rider(1, "B1C1", "C1C2", at_s=30), booked(2, "C3D3", "D3D2", at_s=280)]
+    events, _ = on_grid.run(acts, riders)
+    assert [one.request_id for one in only(events, PickedUp)] == ["r1", "r2"]
+    assert 280 < only(events, PickedUp)[1].time_s < 300
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_who_does_not_show_up_is_waited_for_so_long_and_no_longer(on_grid: Grid, engine: EngineName) -> None:
+    gone: list[str] = []
+    acts = script((10, lambda w: w.set_plan("shuttle.00", plan("+r1", "+r2", "-r2", "-r1"))))
+
+    def step(world: World) -> None:
+        acts(world)
+        gone.extend(world.withdrawn())
+
+    riders = [rider(1, "B1C1", "D3D2", at_s=5), booked(2, "B2C2", "C3D3", at_s=150, shows_up=False)]
+    events, _ = on_grid.run(step, riders, engine=engine)
+    (cancelled,) = only(events, Cancelled)
+    assert (cancelled.request_id, cancelled.cause) == ("r2", "no_show")
+    assert cancelled.time_s >= 150 + 180
+    assert gone == ["r2"]
+    assert [one.request_id for one in only(events, Arrived)] == ["r1"]
+    assert not only(events, Unfinished)
+
+
+@pytest.mark.parametrize("sent", [False, True])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_rider_cancels(on_grid: Grid, engine: EngineName, sent: bool) -> None:  # noqa: FBT001
+    stops = plan("+r1", "+r2", "-r1", "-r2")
+    acts = script((30, lambda w: w.set_plan("shuttle.00", stops) if sent else None))
+    riders = [replace(rider(1, "B1C1", "C3D3"), cancel_s=45.0), rider(2, "C1C2", "C3D3")]
+    events, outcome = on_grid.run(acts, riders, engine=engine)
+    (cancelled,) = only(events, Cancelled)
+    assert (cancelled.request_id, cancelled.cause, cancelled.time_s) == ("r1", "by_rider", 45)
+    assert [one.request_id for one in only(events, Arrived)] == (["r2"] if sent else [])
+    assert outcome.end == "finished"
+
+
+def test_who_cancels_too_late_rides(on_grid: Grid) -> None:
+    acts = script((30, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1"))))
+    events, _ = on_grid.run(acts, [rider(1, "B1C1", "C3D3")])
+    boards_s = only(events, PickedUp)[0].time_s
+    again, _ = on_grid.run(acts, [replace(rider(1, "B1C1", "C3D3"), cancel_s=boards_s)], name="again")
+    assert again == events
+
+
+def test_patience_ends_after_the_wish_or_after_the_promised_window(on_grid: Grid) -> None:
+    riders = [replace(rider(n, "B1C1", "C3D3"), patience_s=60.0) for n in (1, 2)]
+    events, _ = on_grid.run(script((30, lambda w: w.offer(offer("r2", 20, 150)))), riders)
+    assert [(one.request_id, one.cause, one.time_s) for one in only(events, Cancelled)] == [
+        ("r1", "gave_up", 80),
+        ("r2", "gave_up", 210),
+    ]
+
+
+def test_an_offer_beyond_what_riders_accept_is_declined(on_grid: Grid) -> None:
+    taken: list[bool] = []
+    events, _ = on_grid.run(
+        script((30, lambda w: taken.append(w.offer(offer("r1", 20, 20 + 1801 + 1))))), [rider(1, "B1C1", "C3D3")]
+    )
+    assert taken == [False]
+    assert [one.cause for one in only(events, Cancelled)] == ["offer_declined"]
+    assert not only(events, Promised)
+
+
+def test_only_who_waits_can_be_offered_a_ride(on_grid: Grid) -> None:
+    with pytest.raises(ControllerError, match="'r9' cannot be offered a ride"):
+        on_grid.run(script((30, lambda w: w.offer(offer("r9", 20, 30)))), [rider(1, "B1C1", "C3D3")])
+
+
+def test_a_broken_promise_is_told_when_it_breaks(on_grid: Grid) -> None:
+    acts = script(
+        (30, lambda w: w.offer(offer("r1", 20, 40))),
+        (60, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1"))),
+    )
+    events, _ = on_grid.run(acts, [rider(1, "B1C1", "C3D3")])
+    (broken,) = only(events, PromiseBroken)
+    (pickup,) = only(events, PickedUp)
+    assert (broken.part, broken.late_s) == ("pickup", pickup.time_s - 40)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_group_travels_together_and_counts_its_heads(on_grid: Grid, engine: EngineName) -> None:
+    riders = [replace(rider(1, "B1C1", "C3D3"), size=3), rider(2, "B1C1", "C3D3")]
+    acts = script((30, lambda w: w.set_plan("shuttle.00", plan("+r2", "+r1", "-r1", "-r2"))))
+    events, _ = on_grid.run(acts, riders, engine=engine)
+    assert sorted(one.load for one in only(events, PickedUp))[-1] == 4
+    assert [one.load for one in only(events, DroppedOff)][-1] == 0
+    assert len(only(events, Arrived)) == 2
+
+
+def test_a_group_larger_than_the_vehicle_is_refused(on_grid: Grid) -> None:
+    riders = [replace(rider(1, "B1C1", "C3D3"), size=5)]
+    with pytest.raises(ControllerError, match="5 riders on board after picking up r1, allowed are 4"):
+        on_grid.run(script((30, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1")))), riders)
+
+
+def test_a_group_moves_to_another_vehicle(on_grid: Grid) -> None:
+    riders = [replace(rider(1, "B1C1", "C3D3"), size=3), rider(2, "C1C2", "C3D3")]
+    acts = script(
+        (30, lambda w: w.set_plan("shuttle.00", plan("+r1", "+r2", "-r1", "-r2"))),
+        (35, lambda w: w.set_plans({"shuttle.00": plan("+r2", "-r2"), "shuttle.01": plan("+r1", "-r1")})),
+    )
+    events, _ = on_grid.run(acts, riders)
+    assert {one.request_id: one.vehicle_id for one in only(events, DroppedOff)} == {
+        "r1": "shuttle.01",
+        "r2": "shuttle.00",
+    }
+
+
+def location(world_edges: Sequence[str], edge: str, pos_m: float) -> Location:
+    return Location(sorted(world_edges).index(edge), pos_m)
+
+
+EDGES = [f"{a}{b}" for a in (f"{x}{y}" for x in "ABCD" for y in range(4)) for b in (f"{x}{y}" for x in "ABCD" for y in range(4))
+         if abs(ord(a[0]) - ord(b[0])) + abs(int(a[1]) - int(b[1])) == 1]  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_vehicle_visits_places_and_is_sent_from_there(on_grid: Grid, engine: EngineName) -> None:
+    seen: dict[float, Location] = {}
+    first, second = location(EDGES, "C2C3", 100.0), location(EDGES, "B2B3", 60.0)
+    acts = script(
+        (10, lambda w: w.set_plan("shuttle.00", [Visit(first)])),
+        (150, lambda w: w.set_plan("shuttle.00", [Visit(second)])),
+        (160, lambda w: w.set_plan("shuttle.01", [Visit(second)])),
+        (170, lambda w: w.set_plan("shuttle.01", [Visit(first)])),  # turns round on the way
+        (300, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1"))),
+    )
+
+    def step(world: World) -> None:
+        acts(world)
+        if world.time_s in {140, 290}:
+            seen.update({world.time_s + n: one.location for n, one in enumerate(world.vehicles())})
+
+    events, outcome = on_grid.run(step, [rider(1, "B3C3", "C3D3", at_s=280)], engine=engine)
+    assert (seen[140].edge, seen[290].edge, seen[291].edge) == (first.edge, second.edge, first.edge)
+    assert seen[290].pos_m == pytest.approx(60, abs=15)
+    assert [one.request_id for one in only(events, Arrived)] == ["r1"]
+    assert outcome.end == "finished"
+
+
+def test_riders_walk_to_the_meeting_point_that_was_promised(on_grid: Grid) -> None:
+    boarding = BoardingPoint(location(EDGES, "C1C2", 40.0), 150.0)
+    alighting = BoardingPoint(location(EDGES, "C3D3", 20.0), 60.0)
+    document = on_grid.scenario().model_dump()
+    document["requests"] = {"meeting_points": {}}
+    acts = script(
+        (30, lambda w: w.offer(offer("r1", 220, 280, boarding=boarding, alighting=alighting))),
+        (30, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1"))),
+    )
+    events, _ = on_grid.run(acts, [rider(1, "B1C1", "C3D3")], scenario=validate(document, place="the test"))
+    assert [one.access_walk_s for one in only(events, Offered)] == [150]
+    assert [one.time_s for one in only(events, PersonDeparted)] == [70]
+    assert [one.edge for one in only(events, PickedUp)] == ["C1C2"]
+    assert only(events, Arrived)[0].time_s > only(events, DroppedOff)[0].time_s + 30
