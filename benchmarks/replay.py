@@ -84,7 +84,7 @@ def read_drives(file: Path) -> dict[str, Drive]:
         if element.tag != "vehicle":
             continue
         route = element.find("route")
-        if element.attrib["type"] == "shuttle" and route is not None:
+        if element.attrib["type"].partition(".")[0] == "shuttle" and route is not None:
             drives[element.attrib["id"]] = Drive(
                 tuple(route.attrib["edges"].split()),
                 tuple(float(text) for text in route.attrib["exitTimes"].split()),

@@ -201,14 +201,15 @@ class CarUnfinished(Event):
     state: str
 
 
-@event("vehicle_started", vehicle_id="shuttle.3", seats=12, edge="L005+")
+@event("vehicle_started", vehicle_id="shuttle.3", seats=12, edge="L005+", group="")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleStarted(Event):
-    """A fleet vehicle is on duty."""
+    """A fleet vehicle is on duty; `seats` counts wheelchair places too, `group` names its part of a mixed fleet."""
 
     vehicle_id: str
     seats: int
     edge: str
+    group: str = ""
 
 
 @event("stop_served", vehicle_id="shuttle.3", edge="L100+", started_s=26990.0, boarded=1, alighted=0)

@@ -16,7 +16,8 @@ from pydantic_core import ErrorDetails
 
 from sim.demand_document import Demand
 from sim.errors import ScenarioError
-from sim.fields import Clock, Model, Name, SourcedPositive, SourcedRate, SourcedShare, format_clock
+from sim.fields import Clock, Model, Name, SourcedRate, SourcedShare, format_clock
+from sim.fleet_document import Fleet
 
 
 class Span(Model):
@@ -47,32 +48,6 @@ class Seeds(Model):
     sumo: int = Field(1, ge=0, lt=2**31)
 
 
-class Battery(Model):
-    """Parameters of SUMO's `Energy` model and battery."""
-
-    capacity_kwh: SourcedPositive
-    mass_kg: SourcedPositive
-    auxiliary_w: SourcedRate
-    front_area_m2: SourcedPositive
-    drag_coefficient: SourcedPositive
-    rolling_coefficient: SourcedPositive
-    propulsion_efficiency: SourcedShare
-    recuperation_efficiency: SourcedShare
-
-
-class Fleet(Model):
-    """Equal vehicles. Without a depot they start spread over the network."""
-
-    count: int = Field(ge=1, le=10_000)
-    seats: int = Field(ge=1, le=200)
-    depot: str | None = "depot"
-    length_m: float = Field(7.0, gt=0, le=30)
-    max_speed_mps: float = Field(25.0, gt=0)
-    boarding_s: float = Field(10, gt=0, description="standing time of one boarding stop")
-    alighting_s: float = Field(10, gt=0, description="standing time of one alighting stop")
-    battery: Battery | None = None
-
-
 class RideLimits(Model):
     """What a rider accepts (names as in MATSim and FleetPy)."""
 
@@ -93,6 +68,7 @@ class ServiceClass(Model):
     max_detour_alpha: float | None = Field(None, ge=1)
     max_detour_beta_s: float | None = Field(None, ge=0)
     max_ride_s: float | None = Field(None, gt=0)
+    areas: tuple[str, ...] = Field((), description="areas of the network that it is served in; none: those of all")
 
 
 class BookingRules(Model):
@@ -128,6 +104,7 @@ class RequestLimits(RideLimits):
     """What riders accept, and how the service takes their requests."""
 
     walk_speed_mps: float = Field(1.3, gt=0, le=3)
+    areas: tuple[str, ...] = Field((), description="areas of the network that riders are served in; none: all of it")
     classes: dict[Name, ServiceClass] = Field(default_factory=dict)
     booking_rules: BookingRules = BookingRules()
     meeting_points: MeetingPoints | None = Field(None, description="null: from door to door")
@@ -204,6 +181,22 @@ class Scenario(Model):
     emissions: Emissions | None = None
     outputs: Outputs = Outputs()
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _classes(self) -> Self:
+        known = self.requests.classes
+        named = {
+            f"demand.riders.classes.{name}": name for name in (self.demand.riders.classes if self.demand.riders else ())
+        }
+        if self.fleet is not None:
+            for part in self.fleet.parts:
+                place = f"fleet.groups.{part.name}.classes" if part.name else "fleet.classes"
+                named |= {f"{place}.{n}": name for n, name in enumerate(part.vehicles.classes)}
+        for place, name in named.items():
+            if name not in known:
+                msg = f"{place}: unknown class {name!r}; requests.classes has {', '.join(sorted(known)) or 'none'}"
+                raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _service(self) -> Self:

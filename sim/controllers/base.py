@@ -73,7 +73,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ServiceVehicle:
-    """A fleet vehicle; `edges` and `calls` are empty for vehicles that wait to be sent."""
+    """A fleet vehicle; `edges` and `calls` are empty for vehicles that wait to be sent.
+
+    `group` names its part of a mixed fleet, `duty` is the number of its duty there.
+    """
 
     id: str
     vehicle_class: Literal["shuttle", "bus"]
@@ -82,6 +85,8 @@ class ServiceVehicle:
     start_pos_m: float
     calls: tuple[Call, ...] = ()
     edges: tuple[str, ...] = ()
+    group: str = ""
+    duty: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

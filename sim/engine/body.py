@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from sim.engine.observer import Observer
@@ -13,7 +14,7 @@ from sim.errors import ControllerError
 from sim.events import Cancelled, DroppedOff, Event, Offered, PickedUp, Promised, Rejected
 from sim.network.graph import EdgeGraph
 from sim.rundir import RunDir
-from sim.world import Load, Location, Offer, Phase, PlannedStop, Request, Task, TravelTimes, Vehicle
+from sim.world import Location, Offer, Phase, PlannedStop, Request, Task, TravelTimes, Vehicle
 
 LOCK_S = 6.0
 
@@ -30,7 +31,6 @@ class WorldBody:
         times: EdgeTimes,
         observer: Observer,
         riders: Riders,
-        capacity: Mapping[str, Load],
         no_show_wait_s: float,
     ) -> None:
         self._port, self._run, self._graph, self._times, self._observer = port, run, graph, times, observer
@@ -41,8 +41,11 @@ class WorldBody:
         self._leaving: dict[str, str] = {}
         self._withdrawn: list[str] = []
         self._absent: dict[str, float | None] = {}
+        capacity = {vehicle.id: vehicle.capacity for vehicle in observer.fleet.values()}
         self.taxis = TaxiExecutor(port, capacity, requests, observer.stopped, edges=graph.ids)
         self._open: dict[str, Request] = {}
+        ends = [(vehicle.duty_end_s, vehicle.id) for vehicle in observer.fleet.values()]
+        self._ends = sorted((one for one in ends if math.isfinite(one[0])), reverse=True)
         self.decisions: list[Event] = []
         self.time_s = port.time_s
 
@@ -71,6 +74,19 @@ class WorldBody:
             self.taxis.withdraw(request_id)
         if self._leaving:
             self._let_leave()
+        if self._ends and self._ends[-1][0] <= time_s:
+            self._end_duties(time_s)
+
+    def _end_duties(self, time_s: float) -> None:
+        """Let vehicles go off duty whose time is up, as soon as nobody is on board or planned for."""
+        for end_s, vehicle_id in [*self._ends]:
+            taxi, craft = self.taxis.taxis[vehicle_id], self._observer.fleet[vehicle_id]
+            at_work = (
+                any(isinstance(task, PlannedStop) for task in taxi.plan) or vehicle_id not in self._observer.stopped
+            )
+            if end_s <= time_s and not at_work and vehicle_id in self._observer.on_duty:
+                self.decisions += self._observer.retire(craft, time_s)
+                self._ends.remove((end_s, vehicle_id))
 
     def _no_shows(self, time_s: float) -> list[tuple[str, str]]:
         """Return the riders whom a vehicle has waited for long enough."""
@@ -132,7 +148,7 @@ class WorldBody:
         return self._standing[taxi.id]
 
     def _vehicle(self, taxi: Taxi) -> Vehicle:
-        location = self._location(taxi.id)
+        location, craft = self._location(taxi.id), self._observer.fleet[taxi.id]
         stopped = taxi.id in self._observer.stopped
         phase: Phase = "driving"
         if self.taxis.serving(taxi.id):
@@ -147,6 +163,8 @@ class WorldBody:
             phase=phase,
             on_board=tuple(sorted(taxi.on_board)),
             locked=self._locked(taxi, location, phase),
+            group=craft.group,
+            charge_kwh=self._port.charge_wh(taxi.id) / 1000 if craft.battery else None,
         )
 
     def _location(self, vehicle_id: str) -> Location:

@@ -11,9 +11,10 @@ from sim.controllers.base import Call, Preparation, RideLeg, RiderPlan, ServiceV
 from sim.demand.population import Population
 from sim.engine.observer import missing
 from sim.engine.traffic import search, traffic
+from sim.fleet_document import Fleet, Part, Vehicles
 from sim.network.catalog import Network
 from sim.rundir import SUMO_LOG, TRAJECTORIES
-from sim.scenario import Fleet, Scenario
+from sim.scenario import Scenario
 
 TRIPINFO = "tripinfo.xml"
 
@@ -86,20 +87,27 @@ def _types(scenario: Scenario) -> Iterator[str]:
     yield f'<vType id="rider" vClass="{SUMO_CLASS["rider"]}" maxSpeed="{walk}" speedFactor="1" speedDev="0"/>'
     if scenario.fleet is not None:
         for name in ("shuttle", "bus"):
-            yield from _fleet_type(name, scenario.fleet)
+            for part in scenario.fleet.parts:
+                yield from _fleet_type(name, part, scenario.fleet)
 
 
-def _fleet_type(name: str, fleet: Fleet) -> Iterator[str]:
-    energy = f' mass="{fleet.battery.mass_kg.value}" emissionClass="Energy/unknown"' if fleet.battery else ""
+def _type_id(name: str, group: str) -> str:
+    return f"{name}.{group}" if group else name
+
+
+def _fleet_type(name: str, part: Part, fleet: Fleet) -> Iterator[str]:
+    kind = part.vehicles
+    energy = f' mass="{kind.battery.mass_kg.value}" emissionClass="Energy/unknown"' if kind.battery else ""
+    persons = kind.seats + kind.wheelchairs
     yield (
-        f'<vType id="{name}" vClass="{SUMO_CLASS[name]}" length="{fleet.length_m}" maxSpeed="{fleet.max_speed_mps}" '
-        f'personCapacity="{fleet.seats}" boardingDuration="0"{energy}>'
+        f'<vType id="{_type_id(name, part.name)}" vClass="{SUMO_CLASS[name]}" length="{kind.length_m}" '
+        f'maxSpeed="{kind.max_speed_mps}" personCapacity="{persons}" boardingDuration="0"{energy}>'
     )
-    yield from _params(_fleet_params(name, fleet))
+    yield from _params(_fleet_params(name, kind, fleet))
     yield "</vType>"
 
 
-def _fleet_params(name: str, fleet: Fleet) -> dict[str, object]:
+def _fleet_params(name: str, kind: Vehicles, fleet: Fleet) -> dict[str, object]:
     params: dict[str, object] = {}
     if name == "shuttle":
         params |= {
@@ -108,12 +116,12 @@ def _fleet_params(name: str, fleet: Fleet) -> dict[str, object]:
             "device.taxi.pickUpDuration": fleet.boarding_s,
             "device.taxi.dropOffDuration": fleet.alighting_s,
         }
-    battery = fleet.battery
+    battery = kind.battery
     if battery is not None:
         params |= {
             "has.battery.device": "true",
             "device.battery.capacity": battery.capacity_kwh.value * 1000,
-            "device.battery.chargeLevel": battery.capacity_kwh.value * 1000,
+            "device.battery.chargeLevel": battery.capacity_kwh.value * battery.initial_share.value * 1000,
             "constantPowerIntake": battery.auxiliary_w.value,
             "frontSurfaceArea": battery.front_area_m2.value,
             "airDragCoefficient": battery.drag_coefficient.value,
@@ -143,8 +151,10 @@ def _service(scenario: Scenario, service: Preparation) -> Iterator[str]:
 
 
 def _vehicle(vehicle: ServiceVehicle, scenario: Scenario, service: Preparation) -> Iterator[str]:
-    depot = scenario.fleet.depot if scenario.fleet else None
-    start = f'id="{vehicle.id}" type="{vehicle.vehicle_class}" depart="{vehicle.depart_s:.2f}" departPos="stop"'
+    kinds = {part.name: part.vehicles for part in scenario.fleet.parts} if scenario.fleet else {}
+    depot = kinds[vehicle.group].depot if vehicle.group in kinds else None
+    kind = _type_id(vehicle.vehicle_class, vehicle.group)
+    start = f'id="{vehicle.id}" type="{kind}" depart="{vehicle.depart_s:.2f}" departPos="stop"'
     place = (
         f'parkingArea="{depot}"'
         if depot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Literal
 from sim.engine.body import WorldBody
 from sim.engine.inputs import options, write_inputs
 from sim.engine.meeting import meeting_points
-from sim.engine.observer import Observer
+from sim.engine.observer import FleetVehicle, Observer
 from sim.engine.resolve import Resolved, guarded
 from sim.engine.riders import Riders
 from sim.engine.sumo import EngineName, SumoPort
@@ -98,10 +99,8 @@ class Loop:
 
     def _open(self) -> None:
         resolved, scenario = self._resolved, self._resolved.scenario
-        seats = {vehicle.id: scenario.fleet.seats for vehicle in resolved.service.vehicles} if scenario.fleet else {}
         self._observer = Observer(
-            self._port, resolved.service.riders, resolved.population.cars, seats,
-            battery=scenario.fleet is not None and scenario.fleet.battery is not None,
+            self._port, resolved.service.riders, resolved.population.cars, fleet_vehicles(resolved),
             taxis=resolved.service.taxi != "none", books=resolved.service.taxi == "world",
         )  # fmt: skip
         self._times = EdgeTimes(resolved.graph, vclass="taxi", time_s=scenario.time.begin_s)
@@ -113,7 +112,7 @@ class Loop:
         )  # fmt: skip
         self._world = WorldBody(
             self._port, self._run, graph=resolved.graph, times=self._times, observer=self._observer, riders=riders,
-            capacity={name: Load(count, 0) for name, count in seats.items()}, no_show_wait_s=limits.no_show_wait_s,
+            no_show_wait_s=limits.no_show_wait_s,
         )  # fmt: skip
 
     def _drive(self) -> Outcome:
@@ -191,7 +190,11 @@ class Loop:
         events += self._observer.close(outcome.end_s)
         self._run.write_events(events)
         fleet = len(self._observer.fleet)
-        absent = fleet - len(self._observer.on_duty)
+        absent = sum(
+            vehicle.started_s is None and one.depart_s < outcome.end_s
+            for one in self._resolved.service.vehicles
+            for vehicle in [self._observer.fleet[one.id]]
+        )
         if absent and outcome.end == "finished":
             msg = f"{absent} of {fleet} vehicles found no way out of the depot: fleet.count is too large"
             raise InvariantError(msg)
@@ -202,6 +205,22 @@ class Loop:
     def _progress(self, now: float, vehicles: int) -> Progress:
         span = self._resolved.scenario.time
         return Progress(now, span.begin_s, span.horizon_s, vehicles, self._observer.unsettled)
+
+
+def fleet_vehicles(resolved: Resolved) -> list[FleetVehicle]:
+    """Return what each vehicle of the service is."""
+    fleet = resolved.scenario.fleet
+    kinds = {part.name: part.vehicles for part in fleet.parts} if fleet is not None else {}
+    return [
+        FleetVehicle(
+            one.id,
+            group=one.group,
+            capacity=Load(kinds[one.group].seats, kinds[one.group].wheelchairs),
+            battery=kinds[one.group].battery is not None,
+            duty_end_s=math.inf if one.duty is None else float(kinds[one.group].duties[one.duty].end_s),
+        )
+        for one in resolved.service.vehicles
+    ]
 
 
 def _due(now: float, period_s: float, step_s: float) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from sim.events import (
     VehicleTeleported,
     WalkEnded,
 )  # fmt: skip
+from sim.world import Load
 
 State = Literal["at_home", "waiting", "walking", "riding", "arrived", "gone"]
 
@@ -54,12 +56,20 @@ class Journey:
 
 @dataclass(slots=True)
 class FleetVehicle:
-    """What is known of one fleet vehicle since it stopped last; `on_board` names the first of each group."""
+    """What one fleet vehicle is, and what is known of it since it stopped last.
+
+    `persons` are all on board, `on_board` the first of each group. `duty_end_s` is inf for one that serves to the end.
+    """
 
     id: str
+    group: str = ""
+    _: dataclasses.KW_ONLY
+    capacity: Load
+    battery: bool = False
+    duty_end_s: float = math.inf
     persons: tuple[str, ...] = ()
     on_board: tuple[str, ...] = ()
-    started_s: float = 0.0
+    started_s: float | None = None
     stopped_s: float | None = None
     changed_s: float = 0.0
     boarded: int = 0
@@ -74,15 +84,13 @@ class Observer:
         port: SumoPort,
         plans: Sequence[RiderPlan],
         cars: Sequence[Car],
-        seats: Mapping[str, int],
+        fleet: Sequence[FleetVehicle],
         *,
-        battery: bool,
         taxis: bool,
         books: bool,
     ) -> None:
         self._port = port
-        self._battery, self._taxis, self._books = battery, taxis, books
-        self._seats = seats
+        self._taxis, self._books = taxis, books
         self.journeys = {plan.rider.person_id: Journey(plan) for plan in plans}
         self._travels_with = {person: plan.rider.person_id for plan in plans for person in plan.rider.persons}
         self._pending = sorted(
@@ -90,7 +98,7 @@ class Observer:
         )
         self._walking: set[str] = set()
         self.cars = CarWatch(cars)
-        self.fleet = {vehicle_id: FleetVehicle(vehicle_id) for vehicle_id in sorted(seats)}
+        self.fleet = {vehicle.id: vehicle for vehicle in sorted(fleet, key=lambda vehicle: vehicle.id)}
         self.stopped: set[str] = set()
         self._watched: set[str] = set()
         self.on_duty: set[str] = set()
@@ -133,11 +141,14 @@ class Observer:
     def _vehicles(self, facts: StepFacts) -> Iterator[Event]:
         now = facts.time_s
         for vehicle_id in sorted(facts.departed):
-            if vehicle_id in self.fleet:
-                self.fleet[vehicle_id].started_s = now
+            vehicle = self.fleet.get(vehicle_id)
+            if vehicle is not None:
+                vehicle.started_s = now
                 self.on_duty.add(vehicle_id)
                 edge, _ = self._port.road(vehicle_id)
-                yield VehicleStarted(time_s=now, vehicle_id=vehicle_id, seats=self._seats[vehicle_id], edge=edge)
+                yield VehicleStarted(
+                    time_s=now, vehicle_id=vehicle_id, seats=sum(vehicle.capacity), edge=edge, group=vehicle.group
+                )
         for vehicle_id in sorted(facts.arrived):
             if vehicle_id in self.fleet:
                 msg = f"{vehicle_id} left the network at {now} s: the fleet must stay whole"
@@ -267,16 +278,19 @@ class Observer:
         return [*self._submitted(now), *self._retired(now), *self._unfinished(now)]
 
     def _retired(self, now: float) -> Iterator[Event]:
-        for vehicle in self.fleet.values():
-            if vehicle.id not in self.on_duty:
-                continue
-            if vehicle.id in self.stopped:
-                yield from self._leave_stop(vehicle, now)
-            consumed, regenerated = self._port.battery_wh(vehicle.id) if self._battery else (None, None)
-            yield VehicleRetired(
-                time_s=now, vehicle_id=vehicle.id, odometer_m=self._port.odometer_m(vehicle.id),
-                duty_s=now - vehicle.started_s, consumed_wh=consumed, regenerated_wh=regenerated,
-            )  # fmt: skip
+        for vehicle_id in sorted(self.on_duty):
+            yield from self.retire(self.fleet[vehicle_id], now)
+
+    def retire(self, vehicle: FleetVehicle, now: float) -> Iterator[Event]:
+        """End a vehicle's duty."""
+        self.on_duty.discard(vehicle.id)
+        if vehicle.id in self.stopped:
+            yield from self._leave_stop(vehicle, now)
+        consumed, regenerated = self._port.battery_wh(vehicle.id) if vehicle.battery else (None, None)
+        yield VehicleRetired(
+            time_s=now, vehicle_id=vehicle.id, odometer_m=self._port.odometer_m(vehicle.id),
+            duty_s=now - (vehicle.started_s or 0.0), consumed_wh=consumed, regenerated_wh=regenerated,
+        )  # fmt: skip
 
     def _unfinished(self, now: float) -> Iterator[Event]:
         # of an interrupted run: who would have travelled later is no part of it

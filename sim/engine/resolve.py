@@ -48,7 +48,7 @@ def check_names(scenario: Scenario) -> Network:
         One of them does not exist.
     """
     network = load_overlaid(scenario.network, scenario.overlays)
-    _check_depot(scenario, network)
+    _check_places(scenario, network)
     _controller(scenario.controllers.shuttle)
     return network
 
@@ -72,7 +72,7 @@ def resolve(scenario: Scenario) -> Resolved:
         The network, a site, a stop, the depot, the controller or one of its parameters does not exist.
     """
     network = load_overlaid(scenario.network, scenario.overlays)
-    _check_depot(scenario, network)
+    _check_places(scenario, network)
     controller = _controller(scenario.controllers.shuttle)
     graph = graph_of(network)
     population = at_kerbs(kept_population(scenario, network, graph), graph)
@@ -118,11 +118,21 @@ def _controller(use: ControllerUse | None) -> Controller | None:
     return found(parameters)
 
 
-def _check_depot(scenario: Scenario, network: Network) -> None:
-    depot = scenario.fleet.depot if scenario.fleet else None
-    if depot is None:
-        return
-    known = parking_areas(network)
-    if depot not in known:
-        msg = f"fleet.depot: unknown parking area {depot!r}; allowed are null or one of {', '.join(known) or 'none'}"
-        raise ScenarioError(msg)
+def _check_places(scenario: Scenario, network: Network) -> None:
+    """Check the depots and areas that the service names."""
+    depots, areas = parking_areas(network), sorted(network.areas)
+    wanted = {"requests.areas": scenario.requests.areas}
+    wanted |= {f"requests.classes.{name}.areas": one.areas for name, one in scenario.requests.classes.items()}
+    for part in scenario.fleet.parts if scenario.fleet else ():
+        place = f"fleet.groups.{part.name}" if part.name else "fleet"
+        wanted[f"{place}.areas"] = part.vehicles.areas
+        depot = part.vehicles.depot
+        if depot is not None and depot not in depots:
+            known = ", ".join(depots) or "none"
+            msg = f"{place}.depot: unknown parking area {depot!r}; allowed are null or one of {known}"
+            raise ScenarioError(msg)
+    for place, names in wanted.items():
+        for name in names:
+            if name not in areas:
+                msg = f"{place}: unknown area {name!r}; allowed are {', '.join(areas) or 'none'}"
+                raise ScenarioError(msg)

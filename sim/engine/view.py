@@ -30,7 +30,8 @@ def view_options(resolved: Resolved, folder: Path, *, play: bool) -> dict[str, s
 
 
 def _viewport(resolved: Resolved) -> str:
-    depot = resolved.scenario.fleet.depot if resolved.scenario.fleet else None
+    fleet = resolved.scenario.fleet
+    depot = fleet.parts[0].vehicles.depot if fleet is not None else None
     if depot is None:
         return ""
     edge = resolved.graph.index[parking_areas(resolved.network)[depot].edge]

@@ -34,7 +34,7 @@ from sim.controllers.shuttle.plan import (
 )
 from sim.errors import ControllerError, ScenarioError
 from sim.events import Assigned, PlansRetimed, Promised
-from sim.scenario import Fleet as FleetDocument
+from sim.fleet_document import Fleet as FleetDocument
 from sim.scenario import RequestLimits
 from sim.world import Location, PlannedStop, Request, TravelTimes, Vehicle, World
 

@@ -31,9 +31,9 @@ from sim.controllers.timetable.schedule import (
 )
 from sim.demand.population import Rider
 from sim.errors import ScenarioError
+from sim.fleet_document import Fleet
 from sim.network.parking import parking_areas
 from sim.network.walking import Place
-from sim.scenario import Fleet
 from sim.world import World
 
 
@@ -85,7 +85,7 @@ class Timetable:
         schedules = fit_fleet(
             _trips_at(patterns, self._expected(inputs.riders, options), earliest_s),
             lambda trips: chain_trips(trips, operation),
-            count=fleet.count,
+            count=fleet.size,
             load=fleet.seats * own.fill,
         )
         planned = []
@@ -94,7 +94,7 @@ class Timetable:
             planned.append((plan_journeys(inputs.riders, options, departures, Seats(fleet.seats)), chains))
         journeys, chains = min(planned, key=lambda pair: _score(pair[0]))
         return Preparation(
-            vehicles=service_vehicles(chains, operation, count=fleet.count),
+            vehicles=service_vehicles(chains, operation, count=fleet.size),
             riders=tuple(journey.plan for journey in journeys),
         )
 
@@ -160,6 +160,9 @@ def _score(journeys: Sequence[Journey]) -> tuple[int, int, float]:
 
 def _duty(inputs: Inputs, layover_s: float) -> tuple[Fleet, Duty]:
     fleet = inputs.scenario.fleet
+    if fleet is not None and (fleet.groups or fleet.duties):
+        msg = "fleet: the timetable plans with equal vehicles that are on duty all the time, no groups and no duties"
+        raise ScenarioError(msg)
     if fleet is None or fleet.depot is None:
         msg = "fleet.depot: none; the timetable needs a fleet with a depot to start from and return to"
         raise ScenarioError(msg)

@@ -1,4 +1,4 @@
-"""Requests with a life of their own: booked ahead, in groups, withdrawn, met at a stop; and vehicles that visit places."""
+"""Requests with a life of their own: booked ahead, in groups, withdrawn, met at a stop; vehicles that visit places."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from sim.events import (
     Offered,
     PersonDeparted,
     PickedUp,
-    Promised,
     PromiseBroken,
+    Promised,
     RequestSubmitted,
     StopServed,
     Unfinished,
+    VehicleRetired,
+    VehicleStarted,
 )  # fmt: skip
-from sim.scenario import validate
+from sim.scenario import Scenario, validate
 from sim.world import BoardingPoint, Location, Offer, PlannedStop, Task, Visit, World
 from tests.sumo.conftest import Grid, rider
 
@@ -189,7 +191,7 @@ def test_a_group_travels_together_and_counts_its_heads(on_grid: Grid, engine: En
     riders = [replace(rider(1, "B1C1", "C3D3"), size=3), rider(2, "B1C1", "C3D3")]
     acts = script((30, lambda w: w.set_plan("shuttle.00", plan("+r2", "+r1", "-r1", "-r2"))))
     events, _ = on_grid.run(acts, riders, engine=engine)
-    assert sorted(one.load for one in only(events, PickedUp))[-1] == 4
+    assert max(one.load for one in only(events, PickedUp)) == 4
     assert [one.load for one in only(events, DroppedOff)][-1] == 0
     assert len(only(events, Arrived)) == 2
 
@@ -217,8 +219,8 @@ def location(world_edges: Sequence[str], edge: str, pos_m: float) -> Location:
     return Location(sorted(world_edges).index(edge), pos_m)
 
 
-EDGES = [f"{a}{b}" for a in (f"{x}{y}" for x in "ABCD" for y in range(4)) for b in (f"{x}{y}" for x in "ABCD" for y in range(4))
-         if abs(ord(a[0]) - ord(b[0])) + abs(int(a[1]) - int(b[1])) == 1]  # fmt: skip
+NODES = [f"{column}{row}" for column in "ABCD" for row in range(4)]
+EDGES = [a + b for a in NODES for b in NODES if abs(ord(a[0]) - ord(b[0])) + abs(ord(a[1]) - ord(b[1])) == 1]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -259,3 +261,79 @@ def test_riders_walk_to_the_meeting_point_that_was_promised(on_grid: Grid) -> No
     assert [one.time_s for one in only(events, PersonDeparted)] == [70]
     assert [one.edge for one in only(events, PickedUp)] == ["C1C2"]
     assert only(events, Arrived)[0].time_s > only(events, DroppedOff)[0].time_s + 30
+
+
+def mixed(on_grid: Grid, **fleet: object) -> Scenario:
+    document = on_grid.scenario().model_dump(mode="json")
+    document["fleet"] = {"seats": 4, "depot": "depot"} | fleet
+    return validate(document, place="the test")
+
+
+def test_wheelchairs_take_their_own_places(on_grid: Grid) -> None:
+    scenario = mixed(on_grid, groups={"bus": {"count": 1}, "van": {"count": 1, "seats": 1, "wheelchairs": 1}})
+    riders = [replace(rider(1, "B1C1", "C3D3"), size=2, wheelchairs=1)]
+    with pytest.raises(ControllerError, match="1 riders and 1 wheelchairs on board after picking up r1, allowed are 4"):
+        on_grid.run(script((30, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1")))), riders, scenario=scenario)
+    act = script((30, lambda w: w.set_plan("shuttle.01", plan("+r1", "-r1"))))
+    events, _ = on_grid.run(act, riders, scenario=scenario, name="van")
+    assert [(one.vehicle_id, one.load) for one in only(events, PickedUp)] == [("shuttle.01", 2)]
+    assert {(one.vehicle_id, one.group, one.seats) for one in only(events, VehicleStarted)} == {
+        ("shuttle.00", "bus", 4),
+        ("shuttle.01", "van", 2),
+    }
+
+
+def test_a_duty_ends_when_the_last_rider_is_out(on_grid: Grid) -> None:
+    duties = [{"begin_s": 0, "end_s": 600}, {"begin_s": 20, "end_s": 60}]
+    scenario = mixed(on_grid, count=2, duties=duties)
+    act = script((30, lambda w: w.set_plan("shuttle.01", plan("+r1", "-r1"))))
+    seen: set[tuple[float, int]] = set()
+
+    def step(world: World) -> None:
+        act(world)
+        seen.add((world.time_s, len(world.vehicles())))
+
+    events, _ = on_grid.run(step, [rider(1, "B1C1", "C3D3"), rider(2, "C1C2", "C3D3")], scenario=scenario)
+    retired = {one.vehicle_id: one for one in only(events, VehicleRetired)}
+    dropped_s = only(events, DroppedOff)[0].time_s
+    assert retired["shuttle.01"].time_s == pytest.approx(dropped_s, abs=2)
+    assert retired["shuttle.01"].duty_s == pytest.approx(dropped_s - 20, abs=3)
+    assert retired["shuttle.00"].time_s == pytest.approx(601, abs=1)
+    assert {count for time_s, count in seen if time_s < 20} == {1}
+    assert {count for time_s, count in seen if time_s > dropped_s + 2} == {1}
+
+
+@pytest.fixture
+def charging(on_grid: Grid) -> Grid:
+    """The grid with a charging station of 50 kW on C2C3."""
+    additional = on_grid.folder / "chargers.add.xml"
+    additional.write_text(
+        '<additional><chargingStation id="cs" lane="C2C3_0" startPos="60" endPos="100" power="50000" efficiency="1"/>'
+        "</additional>"
+    )
+    files = (*on_grid.network.additional_files, additional)
+    return Grid(replace(on_grid.network, additional_files=files), on_grid.folder)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_battery_is_charged_at_a_charger(charging: Grid, engine: EngineName) -> None:
+    sourced = {
+        "capacity_kwh": 50, "mass_kg": 5000, "auxiliary_w": 0, "front_area_m2": 5, "drag_coefficient": 0.6,
+        "rolling_coefficient": 0.01, "propulsion_efficiency": 0.9, "recuperation_efficiency": 0.6, "initial_share": 0.5,
+    }  # fmt: skip
+    scenario = mixed(charging, count=1, battery=sourced)
+    charge: dict[float, float | None] = {}
+    place = location(EDGES, "C2C3", 100.0)
+    act = script((10, lambda w: w.set_plan("shuttle.00", [Visit(place, charger="cs")])))
+
+    def step(world: World) -> None:
+        act(world)
+        charge[world.time_s] = world.vehicles()[0].charge_kwh if world.vehicles() else None
+
+    events, outcome = charging.run(step, [rider(1, "B1C1", "C3D3")], scenario=scenario, engine=engine)
+    before, after = charge[9], charge[590]
+    assert before == pytest.approx(25, abs=0.1)
+    assert after is not None
+    assert 30 < after < 33  # 50 kW for some eight minutes, less what the way took
+    assert outcome.end == "finished"
+    assert len(only(events, VehicleRetired)) == 1

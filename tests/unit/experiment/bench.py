@@ -18,7 +18,7 @@ from sim.runner.store import RunStore
 
 def design(**fields: object) -> Design:
     base: dict[str, object] = {
-        "name": "trial", "title": "Trial", "scenarios": ["smoke"], "grid": {"fleet.count": [2, 4]}, "seeds": 3,
+        "name": "trial", "title": "Trial", "scenarios": ["smoke"], "grid": {"fleet.size": [2, 4]}, "seeds": 3,
     }  # fmt: skip
     return plan(Experiment.model_validate(base | fields))
 
@@ -56,7 +56,7 @@ class Made:
 def publish(order: Order, out: Path, status: str) -> Finished:
     scenario = order.scenario
     assert scenario.fleet is not None
-    seed, fleet = scenario.seeds.demand, scenario.fleet.count
+    seed, fleet = scenario.seeds.demand, scenario.fleet.size
     records = [
         *distribution("wait_s", [100.0 * seed / fleet, 300.0 * seed / fleet]),
         *total("requests_served", 10.0 * fleet + seed, n=1),
