@@ -87,13 +87,21 @@ def _types(scenario: Scenario) -> Iterator[str]:
     if scenario.fleet is not None:
         for name in ("shuttle", "bus"):
             yield from _fleet_type(name, scenario.fleet)
+            if scenario.supervision is not None:
+                yield from _fleet_type(name, scenario.fleet, halted=True)
 
 
-def _fleet_type(name: str, fleet: Fleet) -> Iterator[str]:
+def halted_type(name: str) -> str:
+    """Return the type of a fleet vehicle while it stands for an incident: red, and never teleported."""
+    return f"{name}.halted"
+
+
+def _fleet_type(name: str, fleet: Fleet, *, halted: bool = False) -> Iterator[str]:
+    standing = ' timeToTeleport="-1" color="red"' if halted else ""
     energy = f' mass="{fleet.battery.mass_kg.value}" emissionClass="Energy/unknown"' if fleet.battery else ""
     yield (
-        f'<vType id="{name}" vClass="{SUMO_CLASS[name]}" length="{fleet.length_m}" maxSpeed="{fleet.max_speed_mps}" '
-        f'personCapacity="{fleet.seats}" boardingDuration="0"{energy}>'
+        f'<vType id="{halted_type(name) if halted else name}" vClass="{SUMO_CLASS[name]}" length="{fleet.length_m}" '
+        f'maxSpeed="{fleet.max_speed_mps}" personCapacity="{fleet.seats}" boardingDuration="0"{energy}{standing}>'
     )
     yield from _params(_fleet_params(name, fleet))
     yield "</vType>"
