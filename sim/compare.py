@@ -32,7 +32,8 @@ HEADLINE = (
     "access_walk_s", "ride_s", "ride_s.p95", "egress_walk_s", "total_travel_s", "total_travel_s.p95",
     "detour_rel", "promise_kept_rate", "fleet_size", "vehicle_hours", "vkm_total", "empty_ratio",
     "pax_km_per_vkm",
-    "shared_ride_rate", "fleet_utilisation", "rides_per_vehicle_revenue_hour", "cost_per_served_rider_krw",
+    "shared_ride_rate", "fleet_utilisation", "rides_per_vehicle_revenue_hour", "incidents", "incident_queue_s",
+    "operator_utilisation", "vehicles_waiting_for_operator", "halted_share", "cost_per_served_rider_krw",
     "energy_kwh_per_100km", "co2e_g_per_pax_km", "time_loss_others_s", "time_loss_others_added_s",
     "others_arrived", "teleports", "collisions",
 )  # fmt: skip

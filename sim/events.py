@@ -243,6 +243,35 @@ class Collision(Event):
     edge: str
 
 
+@event("incident_began", vehicle_id="shuttle.3", edge="L100+", odometer_m=51_200.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentBegan(Event):
+    """A driverless vehicle cannot go on by itself: it brakes to a halt and calls for an operator."""
+
+    vehicle_id: str
+    edge: str
+    odometer_m: float
+
+
+@event("handling_began", vehicle_id="shuttle.3", operator=1, queue_s=42.5)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlingBegan(Event):
+    """An operator, by number from 0, has taken an incident over, `queue_s` after the call."""
+
+    vehicle_id: str
+    operator: int
+    queue_s: float
+
+
+@event("incident_ended", vehicle_id="shuttle.3", handling_s=131.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentEnded(Event):
+    """The operator is done with an incident after `handling_s`; the vehicle drives on."""
+
+    vehicle_id: str
+    handling_s: float
+
+
 @event(
     "vehicle_retired", vehicle_id="shuttle.3", odometer_m=84210.0, duty_s=14400.0, consumed_wh=21000.0,
     regenerated_wh=3000.0,

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from sim.demand_document import Demand
 from sim.errors import ScenarioError
-from sim.fields import Clock, Model, Name, SourcedRate, SourcedShare, format_clock
+from sim.fields import Clock, Model, Name, SourcedRate, SourcedShare, Status, format_clock
 from sim.fleet_document import Fleet
 
 
@@ -134,6 +134,35 @@ class Controllers(Model):
     shuttle: ControllerUse | None = None
 
 
+class Handling(Model):
+    """How long an operator is busy with one incident, from taking it over until the vehicle drives on."""
+
+    distribution: Literal["lognormal", "exponential"] = "lognormal"
+    mean_s: float = Field(gt=0, le=86_400)
+    sd_s: float | None = Field(None, gt=0, description="for the lognormal law; that of an exponential one is its mean")
+    status: Status
+    source: str
+
+    @model_validator(mode="after")
+    def _has_its_spread(self) -> Self:
+        if (self.sd_s is None) != (self.distribution == "exponential"):
+            found = "no sd_s" if self.sd_s is None else f"sd_s {self.sd_s:g}"
+            msg = f"a lognormal handling time needs sd_s, an exponential one has none; found {found}"
+            raise ValueError(msg)
+        return self
+
+
+class Supervision(Model):
+    """Remote operators who help driverless vehicles on, any operator any vehicle (names as in MATSim's module)."""
+
+    operators: int = Field(ge=1, le=10_000)
+    incidents_per_1000_km: SourcedRate = Field(
+        description="incidents that a vehicle cannot resolve by itself, a Poisson process over the kilometres it drives"
+    )
+    handling: Handling
+    operator_hour_krw: SourcedRate | None = Field(None, description="adds the operators to the cost KPIs")
+
+
 class Costs(Model):
     """Assumed rates for the cost KPIs, Korean won."""
 
@@ -177,6 +206,10 @@ class Scenario(Model):
     fleet: Fleet | None = None
     requests: RequestLimits = RequestLimits()
     controllers: Controllers = Controllers()
+    # left out where it is null, so that documents without it keep their hash
+    supervision: Supervision | None = Field(
+        None, exclude_if=lambda value: value is None, description="null: nothing stops the vehicles"
+    )
     costs: Costs | None = None
     emissions: Emissions | None = None
     outputs: Outputs = Outputs()
@@ -202,6 +235,9 @@ class Scenario(Model):
     def _service(self) -> Self:
         if self.controllers.shuttle is not None and self.fleet is None:
             msg = "controllers.shuttle needs a fleet"
+            raise ValueError(msg)
+        if self.supervision is not None and self.fleet is None:
+            msg = "supervision needs a fleet"
             raise ValueError(msg)
         return self
 

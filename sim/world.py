@@ -143,7 +143,8 @@ class Vehicle:
     `location` is the nearest point at which a moving vehicle can still stop or turn off.
     The first `locked` stops of its plan must stay as they are: the stop being served, or one too near to pass.
     `group` names its part of a mixed fleet, `wheelchairs` how many of these it takes beside the `seats`, `charge_kwh`
-    what its battery holds, None without one.
+    what its battery holds, None without one. `halted_until_s` is when a driverless vehicle that waits for a remote
+    operator, or is being helped by one, can be expected to go on; by the mean of such times, for nobody knows.
     """
 
     id: str
@@ -155,6 +156,7 @@ class Vehicle:
     wheelchairs: int = 0
     group: str = ""
     charge_kwh: float | None = None
+    halted_until_s: float | None = None
 
     @property
     def capacity(self) -> Load:

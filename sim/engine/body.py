@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from sim.engine.observer import Observer
 from sim.engine.riders import Booking, Riders
 from sim.engine.sumo import COMFORT_BRAKE_MPS2, SumoPort
+from sim.engine.supervision import Supervision
 from sim.engine.taxi import Taxi, TaxiExecutor
 from sim.engine.times import EdgeTimes
 from sim.errors import ControllerError
@@ -32,8 +33,10 @@ class WorldBody:
         observer: Observer,
         riders: Riders,
         no_show_wait_s: float,
+        supervision: Supervision | None,
     ) -> None:
         self._port, self._run, self._graph, self._times, self._observer = port, run, graph, times, observer
+        self._supervision = supervision
         self._riders, self._no_show_wait_s = riders, no_show_wait_s
         requests = {name: booking.request for name, booking in riders.bookings.items()}
         self._last_edge: dict[str, int] = {}
@@ -140,7 +143,7 @@ class WorldBody:
 
     def _seen(self, taxi: Taxi) -> Vehicle:
         """Return a vehicle; one that stands without a plan, as most do most of the time, is read from SUMO once."""
-        if taxi.plan or taxi.id not in self._observer.stopped:
+        if taxi.plan or taxi.id not in self._observer.stopped or self._halted_until_s(taxi) is not None:
             self._standing.pop(taxi.id, None)
             return self._vehicle(taxi)
         if taxi.id not in self._standing:
@@ -165,7 +168,11 @@ class WorldBody:
             locked=self._locked(taxi, location, phase),
             group=craft.group,
             charge_kwh=self._port.charge_wh(taxi.id) / 1000 if craft.battery else None,
+            halted_until_s=self._halted_until_s(taxi),
         )
+
+    def _halted_until_s(self, taxi: Taxi) -> float | None:
+        return None if self._supervision is None else self._supervision.halted_until_s(taxi.id, self.time_s)
 
     def _location(self, vehicle_id: str) -> Location:
         edge, pos_m = self._port.road(vehicle_id)

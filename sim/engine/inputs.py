@@ -89,19 +89,28 @@ def _types(scenario: Scenario) -> Iterator[str]:
         for name in ("shuttle", "bus"):
             for part in scenario.fleet.parts:
                 yield from _fleet_type(name, part, scenario.fleet)
+                if scenario.supervision is not None:
+                    yield from _fleet_type(name, part, scenario.fleet, halted=True)
+
+
+def halted_type(name: str) -> str:
+    """Return the type of a fleet vehicle while it stands for an incident: red, and never teleported."""
+    return f"{name}.halted"
 
 
 def _type_id(name: str, group: str) -> str:
     return f"{name}.{group}" if group else name
 
 
-def _fleet_type(name: str, part: Part, fleet: Fleet) -> Iterator[str]:
-    kind = part.vehicles
+def _fleet_type(name: str, part: Part, fleet: Fleet, *, halted: bool = False) -> Iterator[str]:
+    kind, type_id = part.vehicles, _type_id(name, part.name)
+    standing = ' timeToTeleport="-1" color="red"' if halted else ""
     energy = f' mass="{kind.battery.mass_kg.value}" emissionClass="Energy/unknown"' if kind.battery else ""
     persons = kind.seats + kind.wheelchairs
     yield (
-        f'<vType id="{_type_id(name, part.name)}" vClass="{SUMO_CLASS[name]}" length="{kind.length_m}" '
-        f'maxSpeed="{kind.max_speed_mps}" personCapacity="{persons}" boardingDuration="0"{energy}>'
+        f'<vType id="{halted_type(type_id) if halted else type_id}" vClass="{SUMO_CLASS[name]}" '
+        f'length="{kind.length_m}" maxSpeed="{kind.max_speed_mps}" personCapacity="{persons}" '
+        f'boardingDuration="0"{energy}{standing}>'
     )
     yield from _params(_fleet_params(name, kind, fleet))
     yield "</vType>"

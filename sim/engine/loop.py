@@ -15,6 +15,7 @@ from sim.engine.observer import FleetVehicle, Observer
 from sim.engine.resolve import Resolved, guarded
 from sim.engine.riders import Riders
 from sim.engine.sumo import EngineName, SumoPort
+from sim.engine.supervision import Supervision
 from sim.engine.times import SAMPLE_S, EdgeTimes
 from sim.engine.view import view_options
 from sim.errors import EngineError, InvariantError
@@ -103,6 +104,12 @@ class Loop:
             self._port, resolved.service.riders, resolved.population.cars, fleet_vehicles(resolved),
             taxis=resolved.service.taxi != "none", books=resolved.service.taxi == "world",
         )  # fmt: skip
+        self._supervision: Supervision | None = None
+        if scenario.supervision is not None:
+            self._supervision = Supervision(
+                self._port, scenario, scenario.supervision, [vehicle.id for vehicle in resolved.service.vehicles],
+                on_duty=self._observer.on_duty, stopped=self._observer.stopped,
+            )  # fmt: skip
         self._times = EdgeTimes(resolved.graph, vclass="taxi", time_s=scenario.time.begin_s)
         limits = scenario.requests
         plans = resolved.service.riders if resolved.service.taxi == "world" else ()
@@ -113,6 +120,7 @@ class Loop:
         self._world = WorldBody(
             self._port, self._run, graph=resolved.graph, times=self._times, observer=self._observer, riders=riders,
             no_show_wait_s=limits.no_show_wait_s,
+            supervision=self._supervision,
         )  # fmt: skip
 
     def _drive(self) -> Outcome:
@@ -129,6 +137,8 @@ class Loop:
             facts = self._port.step()
             now = facts.time_s
             events = self._observer.step(facts)
+            if self._supervision is not None:
+                events += self._supervision.step(now)
             outcome.steps += 1
             # counted here: asking SUMO is a walk over all vehicles, 2 % of a morning
             vehicles += len(facts.departed) - len(facts.arrived)

@@ -174,13 +174,21 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         domain = self._lib.vehicle
         return domain.getRoadID(vehicle_id), domain.getLanePosition(vehicle_id)
 
-    def can_halt(self, vehicle_id: str) -> bool:
-        """Whether a vehicle can come to rest on the edge where it is; within a junction it is on none."""
+    def can_halt(self, vehicle_id: str, *, room_m: float = HALT_ROOM_M) -> bool:
+        """Whether a vehicle can come to rest that far ahead of the end of its edge; within a junction it is on none."""
         edge, pos_m = self.road(vehicle_id)
-        if edge.startswith(":"):
+        if not edge or edge.startswith(":"):  # none at all while it is being teleported
             return False
-        halt_m = pos_m + HALT_ROOM_M + self.speed_mps(vehicle_id) ** 2 / (2 * COMFORT_BRAKE_MPS2)
+        halt_m = pos_m + room_m + self.speed_mps(vehicle_id) ** 2 / (2 * COMFORT_BRAKE_MPS2)
         return halt_m < float(self._lib.lane.getLength(self._lib.vehicle.getLaneID(vehicle_id)))
+
+    def stops_within(self, vehicle_id: str, ahead_m: float) -> bool:
+        """Whether a vehicle has its next stop on the edge where it is, less than that far ahead of its braking way."""
+        edge, pos_m = self.road(vehicle_id)
+        for stop in self._lib.vehicle.getStops(vehicle_id, 1):
+            reach_m = pos_m + self.speed_mps(vehicle_id) ** 2 / (2 * COMFORT_BRAKE_MPS2) + ahead_m
+            return bool(stop.lane.rpartition("_")[0] == edge and stop.endPos < reach_m)
+        return False
 
     def planned_edge(self, vehicle_id: str) -> str:
         """Return the edge of its route a vehicle is on, also while it is being teleported and on no road."""
@@ -202,6 +210,28 @@ class SumoPort(AbstractContextManager["SumoPort"]):
     def charge_wh(self, vehicle_id: str) -> float:
         """Return what a vehicle's battery holds, Wh."""
         return float(self._lib.vehicle.getParameter(vehicle_id, "device.battery.chargeLevel"))
+
+    def brake(self, vehicle_id: str, over_s: float) -> bool:
+        """Slow a vehicle down for this long; return whether it is to stand then, and until `release`."""
+        goal_mps = max(0.0, self.speed_mps(vehicle_id) - COMFORT_BRAKE_MPS2 * over_s)
+        self._lib.vehicle.setSpeed(vehicle_id, goal_mps)
+        return goal_mps == 0
+
+    def release(self, vehicle_id: str) -> None:
+        """Let a vehicle that was braked choose its speed again."""
+        self._lib.vehicle.setSpeed(vehicle_id, -1)
+
+    def top_speed_mps(self, vehicle_id: str) -> float:
+        """Return the speed that a vehicle never exceeds."""
+        return float(self._lib.vehicle.getMaxSpeed(vehicle_id))
+
+    def type_of(self, vehicle_id: str) -> str:
+        """Return a vehicle's type."""
+        return str(self._lib.vehicle.getTypeID(vehicle_id))
+
+    def set_type(self, vehicle_id: str, type_id: str) -> None:
+        """Give a vehicle another type; its devices stay."""
+        self._lib.vehicle.setType(vehicle_id, type_id)
 
     def battery_wh(self, vehicle_id: str) -> tuple[float, float]:
         """Return the energy consumed and regenerated since insertion, Wh."""

@@ -165,6 +165,36 @@ def _fleet() -> list[Kpi]:
     ]  # fmt: skip
 
 
+def _supervision() -> list[Kpi]:
+    """Return what remote operators and the vehicles that need them do; absent without supervision."""
+
+    def kpi(
+        code: str, unit: str, better: Better, source: Source, title: str, *, definition: str, distribution: bool = False
+    ) -> Kpi:
+        return Kpi(code=code, section="Remote supervision", unit=unit, better=better, source=source, title=title,
+                   definition=definition, distribution=distribution)  # fmt: skip
+
+    return [
+        kpi("incidents", "incidents", "neither", "MATSim", "Incidents",
+            definition="halts of driverless vehicles that called for an operator"),
+        kpi("vkm_per_incident", "km", "higher", "own", "Vehicle-km per incident", definition="vkm_total / incidents"),
+        kpi("incident_queue_s", "s", "lower", "MATSim", "Wait for an operator", distribution=True,
+            definition="call of a vehicle to an operator's taking over; one that still waits when the run ends has "
+                       "waited until then"),
+        kpi("incident_handling_s", "s", "lower", "MATSim", "Handling", distribution=True,
+            definition="an operator's taking over to the vehicle's driving on; over handled incidents"),
+        kpi("operator_hours", "h", "lower", "MATSim", "Operator-hours",
+            definition="operators × time from the first vehicle's start to the end of the run"),
+        kpi("operator_utilisation", "share", "neither", "MATSim", "Operator utilisation",
+            definition="hours of handling, that under way included / operator_hours"),
+        kpi("vehicles_waiting_for_operator", "vehicles", "lower", "own", "Vehicles waiting for an operator",
+            distribution=True,
+            definition="how many wait, over time: stats are weighted by time, without interpolation"),
+        kpi("halted_share", "share", "lower", "own", "Vehicle-hours lost",
+            definition="share of vehicle_hours in which a vehicle waited for an operator or was being helped"),
+    ]  # fmt: skip
+
+
 def _cost() -> list[Kpi]:
     """Return cost and energy; each absent without its rates, or when the fleet has no battery model."""
 
@@ -174,8 +204,8 @@ def _cost() -> list[Kpi]:
 
     return [
         kpi("cost_per_served_rider_krw", "KRW", "own", "Cost per served rider",
-            definition="(vehicle_hours, vkm_total and electricity from the grid at the scenario's rates) /"
-                       " requests_served"),
+            definition="(vehicle_hours, vkm_total, electricity from the grid and, with supervision, "
+                       "operator_hours at the scenario's rates) / requests_served"),
         kpi("cost_per_vehicle_hour_krw", "KRW/h", "own", "Cost per vehicle-hour",
             definition="the same cost / vehicle_hours"),
         kpi("energy_kwh", "kWh", "SUMO", "Energy",
@@ -216,7 +246,7 @@ def _others() -> list[Kpi]:
 
 
 CATALOGUE: dict[str, Kpi] = {
-    entry.code: entry for part in (_riders, _times, _fleet, _cost, _others) for entry in part()
+    entry.code: entry for part in (_riders, _times, _fleet, _supervision, _cost, _others) for entry in part()
 }
 
 _HEAD = """# KPIs
@@ -233,7 +263,8 @@ One record has `code, stat, scope, value, unit, n`. Its flat key is `code.stat@s
   any other KPI has the one stat `value`. `vkm_by_load` has a stat for each load.
 - **Scopes.** Riders' KPIs (**s**) are also given for riders from the `station_corridor`, `housing` and
   `villages`, and for trips `inside_complex`; `cars` holds the commuters who drive.
-- **Absent, never NaN or 0.** Nothing to count (`n` = 0), no battery model, no rates, no promise: no record.
+- **Absent, never NaN or 0.** Nothing to count (`n` = 0), no battery model, no rates, no promise,
+  no supervision: no record.
 - **n** is what the value rests on: the requests, rides, vehicles or stops counted; 1 where it is the run.
 - **The clock starts with the wish to travel** (`RequestSubmitted.earliest_s`) for every service, so that a
   timetable's wait at home counts like a shuttle's.

@@ -134,6 +134,13 @@ def fleet_sums(ledgers: Sequence[VehicleLedger], *, now_s: float) -> FleetSums:
     )
 
 
+def operator_hours(ledgers: Sequence[VehicleLedger], *, scenario: Scenario, now_s: float) -> float:
+    """Return the hours of the remote operators, who are on duty from the first vehicle's start on."""
+    if scenario.supervision is None or not ledgers:
+        return 0.0
+    return scenario.supervision.operators * (now_s - min(one.started.time_s for one in ledgers)) / 3600
+
+
 def fleet_records(
     ledgers: Sequence[VehicleLedger], journeys: Sequence[Journey], *, scenario: Scenario, now_s: float
 ) -> Iterator[KpiRecord]:
@@ -155,7 +162,8 @@ def fleet_records(
     yield from ratio("fleet_utilisation", sums.occupied_h, sums.duty_h, n=n)
     yield from ratio("rides_per_vehicle_revenue_hour", rides, sums.revenue_h, n=rides)
     served = sum(journey.served for journey in journeys)
-    yield from _cost(sums, scenario=scenario, served=served, direct_pax_km=direct_pax_km)
+    operator_h = operator_hours(ledgers, scenario=scenario, now_s=now_s)
+    yield from _cost(sums, scenario=scenario, served=served, direct_pax_km=direct_pax_km, operator_h=operator_h)
 
 
 def _distances(sums: FleetSums, *, boardings: int) -> Iterator[KpiRecord]:
@@ -170,7 +178,9 @@ def _distances(sums: FleetSums, *, boardings: int) -> Iterator[KpiRecord]:
     yield from ratio("occupancy_distance_weighted", sums.pax_km, sum(sums.by_load_km[1:]), n=n)
 
 
-def _cost(sums: FleetSums, *, scenario: Scenario, served: int, direct_pax_km: float) -> Iterator[KpiRecord]:
+def _cost(
+    sums: FleetSums, *, scenario: Scenario, served: int, direct_pax_km: float, operator_h: float
+) -> Iterator[KpiRecord]:
     """Yield cost, energy and emissions, as far as the scenario has the rates."""
     if sums.energy_kwh is None:
         return
@@ -191,6 +201,9 @@ def _cost(sums: FleetSums, *, scenario: Scenario, served: int, direct_pax_km: fl
         + sums.vkm * costs.vehicle_km_krw.value
         + grid_kwh * costs.electricity_krw_per_kwh.value
     )
+    supervision = scenario.supervision
+    if supervision is not None and supervision.operator_hour_krw is not None:
+        cost_krw += operator_h * supervision.operator_hour_krw.value
     yield from ratio("cost_per_served_rider_krw", cost_krw, served, n=served)
     yield from ratio("cost_per_vehicle_hour_krw", cost_krw, sums.duty_h, n=n)
 

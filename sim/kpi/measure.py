@@ -13,6 +13,7 @@ from sim import events as ev
 from sim.errors import InvariantError, OutputError
 from sim.kpi.catalogue import ALL, CARS
 from sim.kpi.fleet import VehicleLedger, fleet_records, fleet_sums
+from sim.kpi.operators import IncidentBook
 from sim.kpi.others import OtherTraffic, other_records, read_others
 from sim.kpi.record import KpiRecord, distribution, flat, ordered, ratio, records_as_json, total
 from sim.kpi.riders import CANCELLED_BY_RIDER, Journey, Outcome, rider_records
@@ -29,6 +30,9 @@ _RANK: dict[type[ev.Event], int] = {
     ev.RequestSubmitted: 0,
     ev.VehicleStarted: 0,
     ev.PickedUp: 1,
+    ev.IncidentBegan: 1,
+    ev.HandlingBegan: 2,
+    ev.IncidentEnded: 3,
     ev.DroppedOff: 3,
     ev.VehicleRetired: 4,
 }
@@ -53,6 +57,7 @@ class Measurement:
         self._journeys: dict[str, Journey] = {}
         self._current: dict[str, Journey] = {}
         self._fleet: dict[str, VehicleLedger] = {}
+        self._incidents = IncidentBook()
         self._touched: set[str] = set()
         self._dwells_s: list[float] = []
         self._cars_in_time: list[bool] = []
@@ -87,6 +92,7 @@ class Measurement:
         records = [*self._rider_records(final=final), *self._run_records()]
         vehicles, journeys = self._ledgers(), self.journeys()
         records += fleet_records(vehicles, journeys, scenario=self.scenario, now_s=self._now_s)
+        records += self._incidents.records(vehicles, scenario=self.scenario, now_s=self._now_s)
         if others is not None:
             records += other_records(others)
         records += distribution("dispatch_ms", dispatch_ms)
@@ -258,6 +264,18 @@ class Measurement:
     def _retired(self, event: ev.VehicleRetired) -> None:
         if (vehicle := self._vehicle(event)) is not None:
             self._violations += vehicle.retire(event)
+
+    @_take.register
+    def _incident_began(self, event: ev.IncidentBegan) -> None:
+        self._violations += self._incidents.begin(event, known=event.vehicle_id in self._fleet)
+
+    @_take.register
+    def _handling_began(self, event: ev.HandlingBegan) -> None:
+        self._violations += self._incidents.take_over(event)
+
+    @_take.register
+    def _incident_ended(self, event: ev.IncidentEnded) -> None:
+        self._violations += self._incidents.end(event)
 
     @_take.register
     def _stop_served(self, event: ev.StopServed) -> None:

@@ -10,6 +10,15 @@ import pytest
 from tests.cli.conftest import Bitgreen
 
 
+def supervision(change: str) -> list[str]:
+    """Return the overrides that supervise `smoke`, with something wrong."""
+    key, _, wrong = change.partition(": ")
+    handling = "status: assumed, source: test"
+    section = {"operators": "2", "incidents_per_1000_km": "20", "handling": "{mean_s: 90, sd_s: 60}", key: wrong}
+    section["handling"] = section["handling"].replace("}", f", {handling}}}")
+    return [f"supervision={{{', '.join(f'{name}: {value}' for name, value in section.items())}}}"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "parts"),
     [
@@ -27,6 +36,18 @@ from tests.cli.conftest import Bitgreen
         (["demand.commuters.homes.oechi.junctions=[R99]"], ["demand.commuters.homes.oechi.junctions", "R99"]),
         (["demand.commuters.homes.oechi.share=0.9"], ["shares", "1.4"]),
         (["seeds.sumo=-1"], ["seeds.sumo", "-1"]),
+        (supervision("operators: 0"), ["supervision.operators", "greater than or equal to 1", "0"]),
+        (supervision("incidents_per_1000_km: -3"), ["incidents_per_1000_km", "greater than or equal to 0", "-3"]),
+        (supervision("incidents_per_1000_km: 2000000"), ["incidents_per_1000_km", "less than or equal to", "2000000"]),
+        (supervision("handling: {mean_s: 0, sd_s: 1}"), ["supervision.handling.mean_s", "greater than 0", "0"]),
+        (
+            supervision("handling: {mean_s: 9}"),
+            ["supervision.handling", "lognormal handling time needs sd_s", "no sd_s"],
+        ),
+        (
+            supervision("handling: {mean_s: 9, sd_s: 2, distribution: exponential}"),
+            ["supervision.handling", "an exponential one has none", "sd_s 2"],
+        ),
         (["nonsense"], ["path=value", "nonsense"]),
         (["title=[1"], ["title", "not YAML"]),
     ],

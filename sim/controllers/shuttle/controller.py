@@ -232,6 +232,8 @@ class Insertion:
             ready_s = self._end_of_standing_s(shuttle, vehicle.location, now_s, at_next=here)
         else:
             shuttle.stands_at = None
+        if vehicle.halted_until_s is not None:
+            ready_s = max(ready_s, vehicle.halted_until_s)
         load = sum(int(self._table.columns.size[self._rows[rider]]) for rider in vehicle.on_board)
         return Start(location, ready_s, vehicle.seats, load, min(vehicle.locked, len(shuttle.plan)))
 

@@ -9,7 +9,7 @@ from sim.network.graph import EdgeGraph
 
 MORNINGS = ["morning-none", "morning-shuttle", "morning-sumo", "morning-timetable"]
 PARTS_OF_THE_DAY = ["day", "morning", "noon", "evening"]
-SHIPPED = [*MORNINGS, *PARTS_OF_THE_DAY, "smoke"]
+SHIPPED = [*MORNINGS, "morning-driverless", *PARTS_OF_THE_DAY, "smoke"]
 
 
 def test_the_catalogue_holds_the_shipped_scenarios() -> None:
@@ -36,6 +36,14 @@ def test_mornings_differ_in_the_service_alone() -> None:
         "morning-sumo": "sumo",
         "morning-timetable": "timetable",
     }
+
+
+def test_the_driverless_morning_differs_in_supervision_and_its_cost_alone() -> None:
+    own = {"name", "title", "description", "supervision", "costs"}
+    driven, driverless = (load_scenario(name) for name in ("morning-shuttle", "morning-driverless"))
+    assert driven.model_dump(exclude=own) == driverless.model_dump(exclude=own)
+    assert driven.supervision is None
+    assert driverless.supervision is not None
 
 
 def test_the_morning_holds_about_3000_commuters_and_300_riders(network: Network, graph: EdgeGraph) -> None:

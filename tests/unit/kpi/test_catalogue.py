@@ -5,11 +5,14 @@ from pathlib import Path
 from sim.compare import HEADLINE, compare_runs
 from sim.kpi.catalogue import CATALOGUE, DISTRIBUTION_STATS, SCOPES, TOTAL
 from tests.unit.kpi.build import pooled, publish
+from tests.unit.kpi.test_operators import SUPERVISION, call, handle, resolve
 
 
 def emitted(tmp_path: Path) -> set[tuple[str, str, str, str]]:
     reference = publish(tmp_path / "without", [], document={"controllers": {}, "fleet": None})
-    run = publish(tmp_path / "run", pooled())
+    incident = [call("v", 700), handle("v", 710, 10), resolve("v", 750, 40)]
+    log = sorted([*pooled(), *incident], key=lambda one: one.time_s)
+    run = publish(tmp_path / "run", log, document={"supervision": SUPERVISION})
     comparison = compare_runs(reference, run)
     return {(one.code, one.stat, one.scope, one.unit) for each in comparison.runs for one in each.records.values()}
 
