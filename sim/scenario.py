@@ -205,6 +205,25 @@ class Scenario(Model):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _classes(self) -> Self:
+        """Make sure that classes of riders and classes with limits are the same ones."""
+        if self.demand.riders is None:
+            return self
+        shares, limits = self.demand.riders.classes, self.requests.classes
+        for name in sorted(shares.keys() - limits.keys()):
+            allowed = ", ".join(sorted(limits)) or "none, as requests.classes is empty"
+            msg = f"demand.riders.classes: unknown class {name!r}; allowed are {allowed}"
+            raise ValueError(msg)
+        for name in sorted(limits.keys() - shares.keys()):
+            allowed = ", ".join(sorted(shares)) or "none"
+            msg = (
+                f"requests.classes: no rider can be in class {name!r}; allowed are those of demand.riders.classes "
+                f"({allowed}), where a share of 0 will do"
+            )
+            raise ValueError(msg)
+        return self
+
     def hash(self) -> str:
         """SHA-256 of the canonical document, seeds included."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
