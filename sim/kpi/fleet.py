@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sim.events import DroppedOff, PickedUp, VehicleRetired, VehicleStarted
+from sim.events import DroppedOff, PickedUp, RequestSubmitted, VehicleRetired, VehicleStarted
 from sim.kpi.record import KpiRecord, ratio, total
 from sim.kpi.riders import Journey
 from sim.scenario import Scenario
@@ -15,12 +15,12 @@ _SLACK_M = 0.01  # odometers stand in the log to the millimetre
 
 @dataclass(slots=True)
 class VehicleLedger:
-    """What one vehicle did: metres driven with 0, 1, ... on board, time with anybody on board, who shared."""
+    """What one vehicle did: metres driven with 0, 1, ... riders on board, time with anybody on board, who shared."""
 
     started: VehicleStarted
     odometer_m: float = 0.0
     by_load_m: dict[int, float] = field(default_factory=dict)
-    on_board: dict[str, int] = field(default_factory=dict)
+    on_board: dict[str, RequestSubmitted] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
     occupied_s: float = 0.0
     occupied_since_s: float | None = None
@@ -31,7 +31,13 @@ class VehicleLedger:
 
     @property
     def load(self) -> int:
-        return sum(self.on_board.values())
+        """Riders on board, each of a group."""
+        return sum(request.size for request in self.on_board.values())
+
+    @property
+    def seated(self) -> int:
+        """Riders on board who need a seat; who comes in a wheelchair does not."""
+        return sum(request.size - request.wheelchairs for request in self.on_board.values())
 
     def duty_s(self, now_s: float) -> float:
         """Return the duty time, up to now while the vehicle is on duty."""
@@ -47,14 +53,14 @@ class VehicleLedger:
             return 0.0
         return self.last_dropoff_s - self.first_pickup_s
 
-    def pick_up(self, event: PickedUp, size: int) -> Iterator[str]:
-        """Book a boarding; yields what cannot be."""
+    def pick_up(self, event: PickedUp, request: RequestSubmitted) -> Iterator[str]:
+        """Book the boarding of all who travel with a request; yields what cannot be."""
         yield from self._drive_to(event.odometer_m)
         if self.first_pickup_s is None:
             self.first_pickup_s = event.time_s
         if not self.on_board:
             self.occupied_since_s = event.time_s
-        self.on_board[event.request_id] = size
+        self.on_board[event.request_id] = request
         self.reported_loads.add(event.load)
 
     def drop_off(self, event: DroppedOff) -> Iterator[str]:
@@ -82,8 +88,8 @@ class VehicleLedger:
         if self.reported_loads and self.load not in self.reported_loads:
             reported = sorted(self.reported_loads)
             yield f"vehicle {name} has {self.load} on board by its riders, {reported} by its events"
-        if self.load > self.started.seats:
-            yield f"vehicle {name} has {self.load} on board and {self.started.seats} seats"
+        if self.seated > self.started.seats:
+            yield f"vehicle {name} has {self.seated} on board and {self.started.seats} seats"
         self.reported_loads.clear()
 
     def _drive_to(self, odometer_m: float) -> Iterator[str]:
@@ -154,7 +160,7 @@ def fleet_records(
     yield from ratio("shared_ride_rate", sharing, rides, n=rides)
     yield from ratio("fleet_utilisation", sums.occupied_h, sums.duty_h, n=n)
     yield from ratio("rides_per_vehicle_revenue_hour", rides, sums.revenue_h, n=rides)
-    served = sum(journey.served for journey in journeys)
+    served = sum(journey.request.size for journey in journeys if journey.served)
     yield from _cost(sums, scenario=scenario, served=served, direct_pax_km=direct_pax_km)
 
 
@@ -171,7 +177,7 @@ def _distances(sums: FleetSums, *, boardings: int) -> Iterator[KpiRecord]:
 
 
 def _cost(sums: FleetSums, *, scenario: Scenario, served: int, direct_pax_km: float) -> Iterator[KpiRecord]:
-    """Yield cost, energy and emissions, as far as the scenario has the rates."""
+    """Yield cost, energy and emissions, as far as the scenario has the rates; `served` counts riders."""
     if sums.energy_kwh is None:
         return
     n = sums.vehicles

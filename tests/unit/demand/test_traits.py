@@ -43,7 +43,7 @@ def crowd(count: int = 600) -> list[Rider]:
     ]  # fmt: skip
 
 
-def drawn(riders: list[Rider] | None = None, *, seed: int = 5, **shares: Any) -> list[Rider]:
+def drawn(riders: list[Rider] | None = None, *, seed: int = 5, **shares: Any) -> list[Rider]:  # noqa: ANN401 (shares)
     model = RiderTraits.model_validate(SHARES | shares)
     return with_traits(crowd() if riders is None else riders, model, begin_s=BEGIN_S, seeds=SeedSequence(seed))
 

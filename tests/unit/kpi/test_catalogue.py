@@ -4,13 +4,13 @@ from pathlib import Path
 
 from sim.compare import HEADLINE, compare_runs
 from sim.kpi.catalogue import CATALOGUE, DISTRIBUTION_STATS, SCOPES, TOTAL
-from tests.unit.kpi.build import pooled, publish
+from tests.unit.kpi.build import SLOW, booked, pooled, publish
 
 
 def emitted(tmp_path: Path) -> set[tuple[str, str, str, str]]:
     reference = publish(tmp_path / "without", [], document={"controllers": {}, "fleet": None})
-    run = publish(tmp_path / "run", pooled())
-    comparison = compare_runs(reference, run)
+    runs = publish(tmp_path / "run", pooled()), publish(tmp_path / "booked", booked(), document=SLOW)
+    comparison = compare_runs(reference, *runs)
     return {(one.code, one.stat, one.scope, one.unit) for each in comparison.runs for one in each.records.values()}
 
 

@@ -79,6 +79,7 @@ def wishes(network: Network, count: int, seed: int) -> list[ev.RequestSubmitted]
                 size=1, earliest_s=float(earliest_s),
                 latest_arrival_s=SHIFT_S - 180, shift_start_s=SHIFT_S, direct_ride_s=direct_m / 15,
                 direct_distance_m=direct_m, zone="zone", site=name, scopes=[SCOPES[number % 3]],
+                wheelchairs=0, service_class="", booked_s=None, recurring=False, arrive_by=False,
             )
         )  # fmt: skip
     return found
