@@ -280,8 +280,8 @@ One record has `code, stat, scope, value, unit, n`. Its flat key is `code.stat@s
   moved, so that no service wins by moving people.
 - **Requests and riders.** A group makes one request, which counts once in rates, times and outcomes; loads,
   passenger-km, `riders_served` and the cost of a rider count everybody.
-- **Who stayed away counts for nobody.** Riders who cancel before their wish to travel, or never come, are the same
-  ones for every service: they are requests, and cancelled, but no part of rates and waits. Who cancels later, gives up
+- **Who stayed away counts for nobody.** Riders who cancel by the time of their wish to travel, or never come, do so
+  with every service: they are requests, and cancelled, but no part of rates and waits. Who cancels later, gives up
   or declines an offer was there, and was not served.
 - **One outcome for each request**: requests = served + rejected + cancelled + unfinished. A run whose events
   do not balance is an error.

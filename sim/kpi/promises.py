@@ -8,6 +8,8 @@ from sim.events import Promised
 from sim.kpi.record import KpiRecord, distribution, ratio, total
 from sim.kpi.riders import Cause, Journey
 
+_ROUNDED_S = 0.002  # times stand in the log to the millisecond
+
 
 def promise_records(journeys: Sequence[Journey], *, scope: str, tolerance_s: float, final: bool) -> Iterator[KpiRecord]:
     """Yield the KPIs of promises of one scope, whose journeys these are; next to nothing where none was made."""
@@ -64,8 +66,8 @@ def dropoff_late_s(journey: Journey, promised: Promised) -> float | None:
 def promise_violations(journey: Journey, *, tolerance_s: float) -> Iterator[str]:
     """Yield where broken promises that were reported are others than boardings and alightings tell.
 
-    Who is late by no more than the tolerance, one time step, may be reported or not. What was promised without an
-    offer has no report to be compared with.
+    Who is late by no more than the tolerance, one time step, need not be reported. What was promised without an offer
+    has no report to be compared with.
     """
     name = f"request {journey.request.request_id}"
     if (promised := journey.promised) is None:
@@ -77,8 +79,8 @@ def promise_violations(journey: Journey, *, tolerance_s: float) -> Iterator[str]
         told_s = [one.late_s for one in journey.broken if one.part == part]
         if len(told_s) > 1:
             yield f"{name} has {len(told_s)} broken promises of the {part}"
-        elif told_s and abs(told_s[0] - (late_s or 0.0)) > tolerance_s:
+        elif told_s and abs(told_s[0] - (late_s or 0.0)) > _ROUNDED_S:
             ride = f"{late_s or 0.0:.1f} s late by its ride"
             yield f"{name} has its {part} {ride}, {told_s[0]:.1f} s by the broken promise"
-        elif not told_s and journey.offers and (late_s or 0.0) > tolerance_s:
+        elif not told_s and journey.offers and (late_s or 0.0) > tolerance_s + _ROUNDED_S:
             yield f"{name} has its {part} {late_s:.1f} s late, and no broken promise says so"

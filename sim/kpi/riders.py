@@ -69,11 +69,15 @@ class Journey:
 
     @property
     def stayed_away(self) -> bool:
-        """Whether the rider withdrew before the wish to travel or never came: no service could have served this one."""
+        """Whether the rider withdrew by the wish to travel or never came: no service could have served this one.
+
+        Nobody who is there withdraws in the first second of the wait. A service that takes no cancellations learns of
+        them with the wish.
+        """
         one = self.cancelled
         if one is None:
             return False
-        return one.cause == Cause.NO_SHOW or (one.cause == Cause.BY_RIDER and one.time_s < self.request.earliest_s)
+        return one.cause == Cause.NO_SHOW or (one.cause == Cause.BY_RIDER and one.time_s < self.request.earliest_s + 1)
 
     @property
     def clock_s(self) -> float:

@@ -47,7 +47,7 @@ def _served(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
         parts = [f"{gone} with {label}" for label, gone in away]
         yield Remark(
             "Stayed away",
-            f"{_list(parts)}: they cancelled before their wish to travel or never came, and are left out.",
+            f"{_list(parts)}: they cancelled by the time of their wish to travel or never came, and are left out.",
         )
 
 

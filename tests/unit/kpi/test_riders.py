@@ -200,6 +200,12 @@ def test_who_gives_up_waits_to_the_end_of_the_drain() -> None:
     assert "wait_s" not in values([wish("a", 0), cancel("a", 60, "no_show")])
 
 
+def test_who_withdraws_with_the_wish_was_never_there() -> None:
+    """A service that takes no cancellations learns of them then."""
+    assert "wait_s" not in values([wish("a", 100), cancel("a", 100)])
+    assert values([wish("a", 100), cancel("a", 101)])["wait_s"] == 1
+
+
 def test_a_morning_on_which_all_stay_away_has_no_rates() -> None:
     found = values([wish("a", 100, booked_s=0), cancel("a", 50)])
     assert (found["requests"], found["requests_cancelled"]) == (1, 1)
@@ -259,6 +265,7 @@ def test_a_step_of_lateness_may_be_told_or_not_and_promises_without_an_offer_hav
     on_the_dot = ride(wish("a", 1000), 1401, 1900, offered("a", 1000, (1000, 1400), 2000))
     assert taken(on_the_dot).violations(final=True) == []
     assert taken([*on_the_dot, broken("a", 1401, "pickup", 1)]).violations(final=True) == []
+    assert len(taken([*on_the_dot, broken("a", 1401, "pickup", 2)]).violations(final=True)) == 1
     unreported = ride(wish("a", 1000), 1500, 1900, [promise("a", 1000, 1400, 2000)])
     assert taken(unreported).violations(final=True) == []
 

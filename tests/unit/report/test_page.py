@@ -202,7 +202,7 @@ def test_promises_and_riders_who_stay_away_are_told(tmp_path: Path) -> None:
     page = render_report(runs, reference=None, title="Booked")
     text = Page(page).text
     assert "lns 36 of 36 and insertion 30 of 30" in text
-    assert "10 with insertion and 4 with lns: they cancelled before their wish to travel or never came" in text
+    assert "10 with insertion and 4 with lns: they cancelled by the time of their wish to travel or never came" in text
     assert "Bookings moved to later insertion 30.0 s and lns 30.0 s on the mean" in text
     assert re.search(r"Promises kept (lns|insertion) [0-9.]+ % and", text)
     titles = ("Promises kept", "Promised window (mean)", "Bookings moved (mean)", "Late pick-up (95th percentile)",
