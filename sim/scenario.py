@@ -196,31 +196,19 @@ class Scenario(Model):
             if name not in known:
                 msg = f"{place}: unknown class {name!r}; requests.classes has {', '.join(sorted(known)) or 'none'}"
                 raise ValueError(msg)
+        shares = self.demand.riders.classes if self.demand.riders else known
+        for name in sorted(known.keys() - shares.keys()):
+            msg = (
+                f"requests.classes.{name}: no rider can be in it; demand.riders.classes has "
+                f"{', '.join(sorted(shares)) or 'none'}, and a share of 0 will do"
+            )
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
     def _service(self) -> Self:
         if self.controllers.shuttle is not None and self.fleet is None:
             msg = "controllers.shuttle needs a fleet"
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _classes(self) -> Self:
-        """Make sure that classes of riders and classes with limits are the same ones."""
-        if self.demand.riders is None:
-            return self
-        shares, limits = self.demand.riders.classes, self.requests.classes
-        for name in sorted(shares.keys() - limits.keys()):
-            allowed = ", ".join(sorted(limits)) or "none, as requests.classes is empty"
-            msg = f"demand.riders.classes: unknown class {name!r}; allowed are {allowed}"
-            raise ValueError(msg)
-        for name in sorted(limits.keys() - shares.keys()):
-            allowed = ", ".join(sorted(shares)) or "none"
-            msg = (
-                f"requests.classes: no rider can be in class {name!r}; allowed are those of demand.riders.classes "
-                f"({allowed}), where a share of 0 will do"
-            )
             raise ValueError(msg)
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sim.events import DroppedOff, PickedUp, RequestSubmitted, VehicleRetired, VehicleStarted
+from sim.events import DroppedOff, PickedUp, VehicleRetired, VehicleStarted
 from sim.kpi.record import KpiRecord, ratio, total
 from sim.kpi.riders import Journey
 from sim.scenario import Scenario
@@ -20,7 +20,7 @@ class VehicleLedger:
     started: VehicleStarted
     odometer_m: float = 0.0
     by_load_m: dict[int, float] = field(default_factory=dict)
-    on_board: dict[str, RequestSubmitted] = field(default_factory=dict)
+    on_board: dict[str, int] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
     occupied_s: float = 0.0
     occupied_since_s: float | None = None
@@ -32,12 +32,7 @@ class VehicleLedger:
     @property
     def load(self) -> int:
         """Riders on board, each of a group."""
-        return sum(request.size for request in self.on_board.values())
-
-    @property
-    def seated(self) -> int:
-        """Riders on board who need a seat; who comes in a wheelchair does not."""
-        return sum(request.size - request.wheelchairs for request in self.on_board.values())
+        return sum(self.on_board.values())
 
     def duty_s(self, now_s: float) -> float:
         """Return the duty time, up to now while the vehicle is on duty."""
@@ -53,14 +48,14 @@ class VehicleLedger:
             return 0.0
         return self.last_dropoff_s - self.first_pickup_s
 
-    def pick_up(self, event: PickedUp, request: RequestSubmitted) -> Iterator[str]:
+    def pick_up(self, event: PickedUp, size: int) -> Iterator[str]:
         """Book the boarding of all who travel with a request; yields what cannot be."""
         yield from self._drive_to(event.odometer_m)
         if self.first_pickup_s is None:
             self.first_pickup_s = event.time_s
         if not self.on_board:
             self.occupied_since_s = event.time_s
-        self.on_board[event.request_id] = request
+        self.on_board[event.request_id] = size
         self.reported_loads.add(event.load)
 
     def drop_off(self, event: DroppedOff) -> Iterator[str]:
@@ -88,8 +83,8 @@ class VehicleLedger:
         if self.reported_loads and self.load not in self.reported_loads:
             reported = sorted(self.reported_loads)
             yield f"vehicle {name} has {self.load} on board by its riders, {reported} by its events"
-        if self.seated > self.started.seats:
-            yield f"vehicle {name} has {self.seated} on board and {self.started.seats} seats"
+        if self.load > self.started.seats:
+            yield f"vehicle {name} has {self.load} on board and {self.started.seats} seats"
         self.reported_loads.clear()
 
     def _drive_to(self, odometer_m: float) -> Iterator[str]:

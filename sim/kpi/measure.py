@@ -220,7 +220,7 @@ class Measurement:
         if journey is not None:
             journey.pickups.append(event)
             if vehicle is not None:
-                self._violations += vehicle.pick_up(event, journey.request)
+                self._violations += vehicle.pick_up(event, journey.request.size)
 
     @_take.register
     def _dropped_off(self, event: ev.DroppedOff) -> None:

@@ -225,13 +225,13 @@ def test_traits_move_nobody_else(document: dict[str, Any], network: Network, gra
         (
             {"classes": {"expres": 0.1}},
             {"classes": {"express": {}}},
-            r"demand\.riders\.classes: unknown class 'expres'; allowed are express$",
+            r"demand\.riders\.classes\.expres: unknown class 'expres'; requests\.classes has express$",
         ),
-        ({"classes": {"express": 0.1}}, {}, r"unknown class 'express'; allowed are none, as requests"),
+        ({"classes": {"express": 0.1}}, {}, r"unknown class 'express'; requests\.classes has none$"),
         (
             {"classes": {"express": 0.1}},
             {"classes": {"express": {}, "night": {}}},
-            r"requests\.classes: no rider can be in class 'night'; allowed .* demand\.riders\.classes \(express\)",
+            r"requests\.classes\.night: no rider can be in it; demand\.riders\.classes has express, and a share of 0",
         ),
         ({"groups": {"1": 0.1}}, {}, r"demand\.riders\.groups\.1.*greater than or equal to 2, found '1'"),
         ({"groups": {"2": 0.7, "3": 0.4}}, {}, r"the shares of groups add up to 1\.1000; allowed is 1 at most"),

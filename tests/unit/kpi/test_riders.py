@@ -107,13 +107,6 @@ def test_a_group_alone_does_not_share() -> None:
     assert values(ride(wish("a", 0, size=3), 60, 90))["shared_ride_rate"] == 0
 
 
-def test_who_comes_in_a_wheelchair_needs_no_seat() -> None:
-    log = [start("v", seats=1), wish("a", 0, size=2, wheelchairs=1), board("a", 5, "v", 1, 2)]
-    assert not [one for one in taken(log).violations() if "seats" in one]
-    log[1] = wish("a", 0, size=2)
-    assert "vehicle v has 2 on board and 1 seats" in taken(log).violations()
-
-
 # --- the clock ----------------------------------------------------------------------------------------
 
 
