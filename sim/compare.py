@@ -28,11 +28,12 @@ ONE_SEED = "one seed: differences are not yet significant"
 # What riders get before what it costs; the service rate first, so that nobody wins by dropping the hard ones.
 HEADLINE = (
     "service_rate", "on_time_rate", "on_time_rate@cars", "requests", "requests_served", "requests_rejected",
-    "requests_unfinished", "requests_walked", "within_limits_rate", "wait_s", "wait_s.p95", "share_wait_below_600s",
-    "access_walk_s", "ride_s", "ride_s.p95", "egress_walk_s", "total_travel_s", "total_travel_s.p95",
-    "detour_rel", "promise_kept_rate", "fleet_size", "vehicle_hours", "vkm_total", "empty_ratio",
-    "pax_km_per_vkm",
-    "shared_ride_rate", "fleet_utilisation", "rides_per_vehicle_revenue_hour", "incidents", "incident_queue_s",
+    "requests_cancelled", "requests_no_show", "requests_gave_up", "requests_unfinished", "requests_walked",
+    "within_limits_rate", "wait_s", "wait_s.p95", "share_wait_below_600s", "access_walk_s", "ride_s", "ride_s.p95",
+    "egress_walk_s", "total_travel_s", "total_travel_s.p95", "detour_rel", "promise_kept_rate", "promise_window_s",
+    "booking_shift_s", "pickup_delay_vs_promise_s.p95", "dropoff_delay_vs_promise_s.p95", "offers_declined",
+    "fleet_size", "vehicle_hours", "vkm_total", "empty_ratio", "pax_km_per_vkm", "shared_ride_rate",
+    "fleet_utilisation", "rides_per_vehicle_revenue_hour", "incidents", "incident_queue_s",
     "operator_utilisation", "vehicles_waiting_for_operator", "halted_share", "cost_per_served_rider_krw",
     "energy_kwh_per_100km", "co2e_g_per_pax_km", "time_loss_others_s", "time_loss_others_added_s",
     "others_arrived", "teleports", "collisions",

@@ -259,16 +259,28 @@ class RiderTraits(Model):
 
     booked_ahead: SourcedShare = SourcedShare(value=0.0, source="everybody asks on the spot")
     notice: Notice = Notice(mean_s=3600, sd_s=1800, least_s=600, most_s=86_400)
-    recurring: SourcedShare = SourcedShare(value=0.0, source="nobody books all shifts at once")
+    recurring: SourcedShare = Field(
+        SourcedShare(value=0.0, source="nobody books all shifts at once"),
+        description="share of commuters' requests booked for all shifts at once, among those booked ahead",
+    )
     groups: dict[Annotated[int, Field(ge=2, le=50)], SourcedShare] = Field(
         default_factory=dict, description="share of requests for two, three … riders; the others travel alone"
     )
-    wheelchairs: SourcedShare = SourcedShare(value=0.0, source="not counted")
+    wheelchairs: SourcedShare = Field(
+        SourcedShare(value=0.0, source="not counted"), description="share of requests with one user of a wheelchair"
+    )
     classes: dict[Name, SourcedShare] = Field(
         default_factory=dict, description="share of requests in each of `requests.classes`; the others are in none"
     )
-    arrive_by: SourcedShare = SourcedShare(value=0.0, source="wishes bind nobody")
-    cancels: SourcedShare = SourcedShare(value=0.0, source="nobody cancels")
+    arrive_by: SourcedShare = Field(
+        SourcedShare(value=0.0, source="wishes bind nobody"),
+        description="share of the requests with a wished arrival that it is a limit to",
+    )
+    cancels: SourcedShare = Field(
+        SourcedShare(value=0.0, source="nobody cancels"),
+        description="share of requests withdrawn, if the rider is not on board by then, until ten minutes after the "
+        "wish",
+    )
     no_shows: SourcedShare = SourcedShare(value=0.0, source="everybody comes")
     patience_s: SourcedPositive | None = Field(
         None, description="wait beyond the promised window, or beyond the wish without one, that ends in giving up"

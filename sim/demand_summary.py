@@ -16,6 +16,7 @@ from sim.demand.generate import generate
 from sim.demand.places import Places, Points
 from sim.demand.population import Population
 from sim.demand.tables import Count, demand_file, read_counts
+from sim.demand.traits import count_traits
 from sim.demand.volumes import VolumeKey, population_volumes
 from sim.demand_document import Calibrated
 from sim.network.graph import EdgeGraph
@@ -69,6 +70,8 @@ class DemandSummary:
     scenario: Scenario
     population: Population
     modes: dict[str, int]
+    traits: dict[str, int]
+    """Requests by what is particular about their riders, where anything is."""
     lengths_m: dict[str, Floats]
     arrivals: dict[str, dict[int, int]]
     """People who reach each site, by the second at which the ten minutes begin; by coach where their coach halts."""
@@ -84,6 +87,8 @@ class DemandSummary:
             "scenario": self.scenario.name,
             "background_scale": self.scenario.demand.background.scale if self.scenario.demand.background else None,
             "people_by_mode": self.modes,
+            "requests": len(self.population.riders),
+            "requests_by_trait": self.traits,
             "trips": {
                 group: {"trips": len(m), "mean_m": round(float(m.mean()), 1) if len(m) else None}
                 for group, m in self.lengths_m.items()
@@ -133,6 +138,7 @@ def summarise(scenario: Scenario) -> DemandSummary:
         scenario=scenario,
         population=population,
         modes=_modes(population),
+        traits=count_traits(population.riders),
         lengths_m=_lengths_m(population, places),
         arrivals=_arrivals(population, places, walk_mps=scenario.requests.walk_speed_mps),
         volumes=volumes,
@@ -159,7 +165,9 @@ def compare(counts: Sequence[Count], volumes: Mapping[VolumeKey, float], scenari
 def _modes(population: Population) -> dict[str, int]:
     """Return journeys to and from work, and others, by mode."""
     coach = sum(trip.persons for trip in population.background)
-    purposes = Counter(rider.purpose for rider in population.riders)
+    purposes: Counter[str] = Counter()
+    for rider in population.riders:
+        purposes[rider.purpose] += rider.size
     cars = sum(car.inbound + (car.leave_s is not None) for car in population.cars)
     return {
         "commute by car": cars,
@@ -212,6 +220,7 @@ def _arrivals(population: Population, places: Places, *, walk_mps: float) -> dic
         (rider.site, rider.earliest_s + SLOWER * rider.direct_ride_s)
         for rider in population.riders
         if rider.shift_start_s is not None
+        for _ in rider.persons
     )
     walkers = [walker for walker in population.walkers if walker.site is not None]
     ends = [(w.origin_edge, w.origin_pos_m, w.destination_edge, w.destination_pos_m) for w in walkers]

@@ -84,7 +84,7 @@ def _row(one: Comparison) -> dict[str, object]:
 
 
 def print_people(summary: DemandSummary, console: Console) -> None:
-    """Print journeys by mode, trip lengths and arrivals at each gate."""
+    """Print journeys by mode, what is particular about riders, trip lengths and arrivals at each gate."""
     modes = Table("journeys", "people", box=None)
     for mode, people in summary.modes.items():
         modes.add_row(mode, f"{people:,}")
@@ -95,7 +95,11 @@ def print_people(summary: DemandSummary, console: Console) -> None:
     arrivals = Table("gate", "arrivals by car, shuttle, coach, foot", "most in ten minutes", box=None)
     for site, bins in summary.arrivals.items():
         arrivals.add_row(site, f"{sum(bins.values()):,}", str(max(bins.values())))
-    for table in (modes, lengths, arrivals):
+    requests = len(summary.population.riders)
+    traits = Table("riders' traits", f"of {requests:,} requests", "share", box=None)
+    for trait, count in summary.traits.items():
+        traits.add_row(trait, f"{count:,}", f"{count / requests:.1%}")
+    for table in (modes, *([traits] if summary.traits else []), lengths, arrivals):
         console.print(table)
         console.print()
 

@@ -229,6 +229,13 @@ class Scenario(Model):
             if name not in known:
                 msg = f"{place}: unknown class {name!r}; requests.classes has {', '.join(sorted(known)) or 'none'}"
                 raise ValueError(msg)
+        shares = self.demand.riders.classes if self.demand.riders else known
+        for name in sorted(known.keys() - shares.keys()):
+            msg = (
+                f"requests.classes.{name}: no rider can be in it; demand.riders.classes has "
+                f"{', '.join(sorted(shares)) or 'none'}, and a share of 0 will do"
+            )
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from sim.demand.places import Places
 from sim.demand.population import BackgroundTrip, Population, Rider
 from sim.demand.rail import rail_riders
 from sim.demand.tables import read_coaches
+from sim.demand.traits import with_traits
 from sim.demand.uniform import uniform_riders
 from sim.demand.visitors import visitors
 from sim.demand.volumes import Volumes, commuter_volumes
@@ -22,7 +23,7 @@ from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 from sim.scenario import Scenario
 
-STREAMS = ("commuters", "rail", "background", "uniform", "visitors")
+STREAMS = ("commuters", "rail", "background", "uniform", "visitors", "traits")
 """One stream a part, in this order; new parts go to the end, so that the others keep their draws."""
 
 
@@ -65,6 +66,8 @@ def generate(scenario: Scenario, network: Network, graph: EdgeGraph) -> Populati
         parts.riders += riders
         parts.others += trips
     riders = [] if scenario.controllers.shuttle is None else [*parts.trips.riders, *parts.riders]
+    if demand.riders is not None:
+        riders = with_traits(riders, demand.riders, begin_s=scenario.time.begin_s, seeds=streams["traits"])
     return Population(
         riders=tuple(sorted(riders, key=lambda rider: (rider.earliest_s, rider.request_id))),
         cars=tuple(sorted(parts.trips.cars, key=lambda car: (car.depart_s, car.vehicle_id))),

@@ -16,7 +16,9 @@ TOTAL = "value"
 DISTRIBUTION_STATS = ("mean", "p50", "p90", "p95", "max")
 ALL = "all"
 CARS = "cars"
-SCOPES = (ALL, "station_corridor", "housing", "villages", "inside_complex", CARS)
+BOOKED = "booked"
+WHEELCHAIR = "wheelchair"
+SCOPES = (ALL, "station_corridor", "housing", "villages", "inside_complex", BOOKED, WHEELCHAIR, CARS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,32 +49,41 @@ def _riders() -> list[Kpi]:
 
     return [
         kpi("service_rate", "share", "higher", "FleetPy", "Service rate",
-            definition="requests_served / requests"),
+            definition="requests_served / (requests − those who stayed away: who never came, or cancelled before the "
+            "wish to travel)"),
         kpi("on_time_rate", "share", "higher", "own", "At the gate in time",
-            definition="share of workers who are at the site when their shift starts; the unserved are "
-                       "late. `@cars` counts the commuters who drive, every other scope the riders"),
-        kpi("requests", "requests", "neither", "MATSim", "Requests", definition="requests submitted"),
+            definition="share of workers who are at the site when their shift starts; the unserved are late, who "
+            "stayed away is left out. `@cars` counts the commuters who drive, every other scope the riders"),
+        kpi("requests", "requests", "neither", "MATSim", "Requests",
+            definition="requests submitted; a group makes one"),
         kpi("requests_served", "requests", "higher", "MATSim", "Served",
             definition="requests whose rider is at the destination"),
         kpi("requests_rejected", "requests", "neither", "MATSim", "Rejected",
             definition="requests that the service refused"),
-        kpi("requests_cancelled", "requests", "lower", "FleetPy", "Cancelled",
-            definition="requests that the rider withdrew (a rejection with the cause `cancelled_by_rider`)"),
+        kpi("requests_cancelled", "requests", "neither", "FleetPy", "Cancelled",
+            definition="requests that ended by the rider: withdrawn, the offer declined, not come, given up"),
+        kpi("requests_no_show", "requests", "neither", "MATSim", "Did not come",
+            definition="requests whose rider was not there; of the cancelled, absent where there are none"),
+        kpi("requests_gave_up", "requests", "lower", "MATSim", "Gave up",
+            definition="requests whose rider waited longer than the rider's patience; of the cancelled, absent where "
+            "there are none"),
         kpi("requests_unfinished", "requests", "neither", "own", "Unfinished",
             definition="requests that are neither served nor rejected nor cancelled when the run ends; a "
                        "rider still on board or walking counts here"),
         kpi("requests_walked", "requests", "neither", "own", "Walked all the way",
             definition="served requests whose rider never boarded a vehicle (part of requests_served)"),
+        kpi("riders_served", "riders", "higher", "FleetPy", "Riders served",
+            definition="people at the destination: requests_served, each of a group counted"),
         kpi("rejection_rate", "share", "neither", "MATSim", "Rejection rate",
-            definition="requests_rejected / requests"),
+            definition="requests_rejected / (requests − those who stayed away)"),
         kpi("within_limits_rate", "share", "higher", "own", "Served within limits",
-            definition="share of all requests whose rider was served with wait_s and ride_s within the scenario's "
-            "`requests`: max_wait_s, max_ride_s and max_detour_alpha × direct drive + max_detour_beta_s"),
+            definition="share of all requests, without those who stayed away, whose rider was served with wait_s and "
+            "ride_s within the scenario's `requests`, those of the rider's class where it has its own: max_wait_s, "
+            "max_ride_s and max_detour_alpha × direct drive + max_detour_beta_s; who has a limit to arrive by is "
+            "there in time"),
         kpi("share_wait_below_600s", "share", "higher", "MATSim", "Waits below 10 min",
-            definition="share of all requests whose rider was served with wait_s < 600"),
-        kpi("promise_kept_rate", "share", "higher", "own", "Promises kept",
-            definition="share of promised requests that were picked up and dropped off no later than first"
-                       " promised, to within one time step; an unserved one is a broken promise"),
+            definition="share of all requests, without those who stayed away, whose rider was served with wait_s < "
+            "600"),
     ]  # fmt: skip
 
 
@@ -85,13 +96,13 @@ def _times() -> list[Kpi]:
 
     return [
         kpi("wait_s", "lower", "own", "Wait",
-            definition="all time from the wish to travel to the arrival that is neither walked nor ridden:"
-                       " at home for a departure, at stops, at transfers. A rider who is not served waits "
-                       "from the wish to the end of the drain"),
+            definition="all time from the start of the clock to the arrival that is neither walked nor ridden: at "
+            "home for a departure, at stops, at transfers. The clock starts with the wish to travel; for a ride "
+            "booked ahead with the promised begin of the pick-up window, less the walk to a meeting point, where "
+            "that is later. A rider who is not served waits to the end of the drain, or until withdrawing; who "
+            "stayed away does not wait"),
         kpi("wait_served_s", "lower", "MATSim", "Wait of the served",
             definition="wait_s over served requests only"),
-        kpi("response_s", "lower", "own", "Response",
-            definition="submission of the request to the first promise, where there is one"),
         kpi("access_walk_s", "lower", "FleetPy", "Access walk",
             definition="walked before the last boarding, so with the walks of transfers; also the whole "
                        "walk of a rider who never boards; over served requests"),
@@ -107,14 +118,39 @@ def _times() -> list[Kpi]:
         kpi("detour_rel", "lower", "FleetPy", "Relative detour", unit="share",
             definition="detour_abs_s / direct_ride_s; over served requests that rode"),
         kpi("total_travel_s", "lower", "own", "Door to door",
-            definition="wish to travel to arrival = access_walk_s + wait_s + ride_s + egress_walk_s; over "
+            definition="start of the clock to arrival = access_walk_s + wait_s + ride_s + egress_walk_s; over "
                        "served requests"),
-        kpi("pickup_delay_vs_promise_s", "lower", "MATSim", "Late pick-up",
+    ]  # fmt: skip
+
+
+def _promises() -> list[Kpi]:
+    """Return what promises are worth."""
+
+    def kpi(code: str, unit: str, better: Better, source: Source, title: str, *, definition: str) -> Kpi:
+        return Kpi(code=code, section="Promises", unit=unit, better=better, source=source, title=title,
+                   definition=definition, distribution=unit == "s", scoped=True)  # fmt: skip
+
+    return [
+        kpi("promise_kept_rate", "share", "higher", "own", "Promises kept",
+            definition="share of promised requests that were picked up and dropped off no later than first "
+            "promised, to within one time step; an unserved one is a broken promise, unless the rider never came, or "
+            "withdrew before the promised window was over: those are no part of this section"),
+        kpi("promise_window_s", "s", "lower", "own", "Promised window",
+            definition="width of the promised pick-up window: a wide one is easily kept; over promised requests"),
+        kpi("booking_shift_s", "s", "lower", "own", "Bookings moved",
+            definition="how much later than the wish a rider who booked ahead has to leave: promised begin of the "
+            "pick-up window, less the walk to a meeting point, after the wish. The wait does not count it, so that "
+            "it is told here; without riders whose limit is the arrival"),
+        kpi("response_s", "s", "lower", "own", "Response",
+            definition="submission of the request to the first promise, where there is one"),
+        kpi("pickup_delay_vs_promise_s", "s", "lower", "MATSim", "Late pick-up",
             definition="first boarding after the latest promised, 0 if in time; over promised requests "
                        "that were picked up"),
-        kpi("dropoff_delay_vs_promise_s", "lower", "own", "Late drop-off",
+        kpi("dropoff_delay_vs_promise_s", "s", "lower", "own", "Late drop-off",
             definition="last alighting after the latest promised, 0 if in time; over promised requests "
                        "that were served"),
+        kpi("offers_declined", "requests", "lower", "FleetPy", "Offers declined",
+            definition="requests whose rider declined the offer, of those that got one; they are cancelled"),
     ]  # fmt: skip
 
 
@@ -135,13 +171,14 @@ def _fleet() -> list[Kpi]:
         kpi("vkm_empty", "km", "lower", "MATSim", "Empty vehicle-km",
             definition="driven with nobody on board"),
         kpi("vkm_by_load", "km", "neither", "MATSim", "Vehicle-km by load",
-            definition="driven with exactly so many on board as the stat says, from 0 to the seats"),
+            definition="driven with exactly so many riders on board as the stat says, from 0 to the seats; "
+            "each of a group counts"),
         kpi("empty_ratio", "share", "lower", "MATSim", "Empty ratio", definition="vkm_empty / vkm_total"),
         kpi("pax_km", "km", "neither", "MATSim", "Passenger-km",
-            definition="travelled on board by everybody who boarded; equals the sum of load × distance "
-                       "over the vehicles"),
+            definition="travelled on board by everybody who boarded, each of a group; equals the sum of load × "
+                       "distance over the vehicles"),
         kpi("direct_pax_km", "km", "higher", "FleetPy", "Direct passenger-km",
-            definition="direct distance of the served requests that rode"),
+            definition="direct distance of the served requests that rode, × size of the group"),
         kpi("pax_km_per_vkm", "pax", "higher", "MATSim", "Passenger-km per vehicle-km",
             definition="pax_km / vkm_total (d_p/d_t; FleetPy's occupancy)"),
         kpi("l_det", "ratio", "lower", "MATSim", "Vehicle-km per direct passenger-km",
@@ -149,7 +186,8 @@ def _fleet() -> list[Kpi]:
         kpi("occupancy_distance_weighted", "pax", "higher", "own", "Load when loaded",
             definition="pax_km / (vkm_total − vkm_empty): how many are on board while anybody is"),
         kpi("shared_ride_rate", "share", "neither", "FleetPy", "Shared rides",
-            definition="share of served requests that rode with another request over some distance"),
+            definition="share of served requests that rode with another request over some distance; a group alone does "
+            "not share"),
         kpi("fleet_utilisation", "share", "neither", "own", "Utilisation",
             definition="share of the duty time with anybody on board (FleetPy adds empty running, which "
                        "events do not show)"),
@@ -205,7 +243,7 @@ def _cost() -> list[Kpi]:
     return [
         kpi("cost_per_served_rider_krw", "KRW", "own", "Cost per served rider",
             definition="(vehicle_hours, vkm_total, electricity from the grid and, with supervision, "
-                       "operator_hours at the scenario's rates) / requests_served"),
+                       "operator_hours at the scenario's rates) / riders_served"),
         kpi("cost_per_vehicle_hour_krw", "KRW/h", "own", "Cost per vehicle-hour",
             definition="the same cost / vehicle_hours"),
         kpi("energy_kwh", "kWh", "SUMO", "Energy",
@@ -246,7 +284,7 @@ def _others() -> list[Kpi]:
 
 
 CATALOGUE: dict[str, Kpi] = {
-    entry.code: entry for part in (_riders, _times, _fleet, _supervision, _cost, _others) for entry in part()
+    entry.code: entry for part in (_riders, _times, _promises, _fleet, _supervision, _cost, _others) for entry in part()
 }
 
 _HEAD = """# KPIs
@@ -262,16 +300,25 @@ One record has `code, stat, scope, value, unit, n`. Its flat key is `code.stat@s
 - **Stats.** A distribution (**d**) has {stats}, with linear interpolation;
   any other KPI has the one stat `value`. `vkm_by_load` has a stat for each load.
 - **Scopes.** Riders' KPIs (**s**) are also given for riders from the `station_corridor`, `housing` and
-  `villages`, and for trips `inside_complex`; `cars` holds the commuters who drive.
+  `villages`, for trips `inside_complex`, for rides `booked` ahead and for those with a `wheelchair`; `cars` holds
+  the commuters who drive.
 - **Absent, never NaN or 0.** Nothing to count (`n` = 0), no battery model, no rates, no promise,
   no supervision: no record.
 - **n** is what the value rests on: the requests, rides, vehicles or stops counted; 1 where it is the run.
 - **The clock starts with the wish to travel** (`RequestSubmitted.earliest_s`) for every service, so that a
-  timetable's wait at home counts like a shuttle's.
+  timetable's wait at home counts like a shuttle's. Who booked ahead and was promised a later pick-up knows it and
+  stays at home: then the clock starts when it is time to leave, and `booking_shift_s` tells how far the wish was
+  moved, so that no service wins by moving people.
+- **Requests and riders.** A group makes one request, which counts once in rates, times and outcomes; loads,
+  passenger-km, `riders_served` and the cost of a rider count everybody.
+- **Who stayed away counts for nobody.** Riders who cancel by the time of their wish to travel, or never come, do so
+  with every service: they are requests, and cancelled, but no part of rates and waits. Who cancels later, gives up
+  or declines an offer was there, and was not served.
 - **One outcome for each request**: requests = served + rejected + cancelled + unfinished. A run whose events
   do not balance is an error.
-- **Nobody wins by dropping the hard ones**: who is not served waits to the end of the drain in `wait_s`.
-  Rides, walks and `total_travel_s` are those of the served, so read them beside `service_rate`.
+- **Nobody wins by dropping the hard ones**: who is not served waits to the end of the drain in `wait_s`; a rider
+  who withdraws does so at a time that no service can change, and waits until then. Rides, walks and
+  `total_travel_s` are those of the served, so read them beside `service_rate`.
 - **While a run goes on** `requests` are all submitted so far, rates and waits rest on the settled ones, and
   `requests_unfinished` is absent.
 - Not measured: `vkm_reposition` and `kerb_blocked_s`, as no event says that an empty vehicle moves to a

@@ -15,7 +15,7 @@ _SLACK_M = 0.01  # odometers stand in the log to the millimetre
 
 @dataclass(slots=True)
 class VehicleLedger:
-    """What one vehicle did: metres driven with 0, 1, ... on board, time with anybody on board, who shared."""
+    """What one vehicle did: metres driven with 0, 1, ... riders on board, time with anybody on board, who shared."""
 
     started: VehicleStarted
     odometer_m: float = 0.0
@@ -31,6 +31,7 @@ class VehicleLedger:
 
     @property
     def load(self) -> int:
+        """Riders on board, each of a group."""
         return sum(self.on_board.values())
 
     def duty_s(self, now_s: float) -> float:
@@ -48,7 +49,7 @@ class VehicleLedger:
         return self.last_dropoff_s - self.first_pickup_s
 
     def pick_up(self, event: PickedUp, size: int) -> Iterator[str]:
-        """Book a boarding; yields what cannot be."""
+        """Book the boarding of all who travel with a request; yields what cannot be."""
         yield from self._drive_to(event.odometer_m)
         if self.first_pickup_s is None:
             self.first_pickup_s = event.time_s
@@ -161,7 +162,7 @@ def fleet_records(
     yield from ratio("shared_ride_rate", sharing, rides, n=rides)
     yield from ratio("fleet_utilisation", sums.occupied_h, sums.duty_h, n=n)
     yield from ratio("rides_per_vehicle_revenue_hour", rides, sums.revenue_h, n=rides)
-    served = sum(journey.served for journey in journeys)
+    served = sum(journey.request.size for journey in journeys if journey.served)
     operator_h = operator_hours(ledgers, scenario=scenario, now_s=now_s)
     yield from _cost(sums, scenario=scenario, served=served, direct_pax_km=direct_pax_km, operator_h=operator_h)
 
@@ -181,7 +182,7 @@ def _distances(sums: FleetSums, *, boardings: int) -> Iterator[KpiRecord]:
 def _cost(
     sums: FleetSums, *, scenario: Scenario, served: int, direct_pax_km: float, operator_h: float
 ) -> Iterator[KpiRecord]:
-    """Yield cost, energy and emissions, as far as the scenario has the rates."""
+    """Yield cost, energy and emissions, as far as the scenario has the rates; `served` counts riders."""
     if sums.energy_kwh is None:
         return
     n = sums.vehicles

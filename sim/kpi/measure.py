@@ -11,12 +11,13 @@ from typing import Any
 
 from sim import events as ev
 from sim.errors import InvariantError, OutputError
-from sim.kpi.catalogue import ALL, CARS
+from sim.kpi.catalogue import ALL, BOOKED, CARS, WHEELCHAIR
 from sim.kpi.fleet import VehicleLedger, fleet_records, fleet_sums
 from sim.kpi.operators import IncidentBook
 from sim.kpi.others import OtherTraffic, other_records, read_others
+from sim.kpi.promises import promise_records, promise_violations
 from sim.kpi.record import KpiRecord, distribution, flat, ordered, ratio, records_as_json, total
-from sim.kpi.riders import CANCELLED_BY_RIDER, Journey, Outcome, rider_records
+from sim.kpi.riders import Cause, Journey, Outcome, rider_records
 from sim.rundir import MANIFEST, PERFORMANCE, VEHICLES, read_events, read_manifest
 from sim.scenario import Scenario, validate
 
@@ -37,7 +38,17 @@ _RANK: dict[type[ev.Event], int] = {
     ev.VehicleRetired: 4,
 }
 
-_OfRequest = ev.PickedUp | ev.DroppedOff | ev.Arrived | ev.Unfinished | ev.Rejected | ev.Promised
+_OfRequest = (
+    ev.PickedUp
+    | ev.DroppedOff
+    | ev.Arrived
+    | ev.Unfinished
+    | ev.Rejected
+    | ev.Cancelled
+    | ev.Offered
+    | ev.Promised
+    | ev.PromiseBroken
+)
 
 
 class Measurement:
@@ -104,6 +115,7 @@ class Measurement:
         found = [*self._violations, *self._balance_violations(final=final)]
         for journey in self.journeys():
             found += journey.violations(final=final)
+            found += promise_violations(journey, tolerance_s=self.scenario.time.step_s)
         if final:
             found += [
                 f"vehicle {one.started.vehicle_id} is still on duty at the end of the run"
@@ -135,16 +147,13 @@ class Measurement:
     def _rider_records(self, *, final: bool) -> Iterator[KpiRecord]:
         journeys = self.journeys()
         span = self.scenario.time
-        for scope in (ALL, *sorted({scope for one in journeys for scope in one.request.scopes})):
-            members = [one for one in journeys if scope in (ALL, *one.request.scopes)]
+        scopes = {one.request.request_id: {ALL, *_scopes(one.request)} for one in journeys}
+        for scope in sorted({ALL}.union(*scopes.values())):
+            members = [one for one in journeys if scope in scopes[one.request.request_id]]
             yield from rider_records(
-                members,
-                scope=scope,
-                limits=self.scenario.requests,
-                horizon_s=self._horizon_s,
-                tolerance_s=span.step_s,
-                final=final,
+                members, scope=scope, limits=self.scenario.requests, horizon_s=self._horizon_s, final=final
             )
+            yield from promise_records(members, scope=scope, tolerance_s=span.step_s, final=final)
 
     def _run_records(self) -> Iterator[KpiRecord]:
         cars = len(self._cars_in_time)
@@ -241,8 +250,28 @@ class Measurement:
     @_take.register
     def _rejected(self, event: ev.Rejected) -> None:
         if (journey := self._journey(event)) is not None:
-            withdrawn = event.cause == CANCELLED_BY_RIDER
-            journey.outcomes.append(Outcome.CANCELLED if withdrawn else Outcome.REJECTED)
+            journey.outcomes.append(Outcome.REJECTED)
+
+    @_take.register
+    def _cancelled(self, event: ev.Cancelled) -> None:
+        if (journey := self._journey(event)) is not None:
+            journey.outcomes.append(Outcome.CANCELLED)
+            journey.cancelled = event
+            if event.cause not in set(Cause):
+                allowed = ", ".join(Cause)
+                self._violations.append(
+                    f"request {event.request_id} is cancelled with the cause {event.cause!r}; allowed are {allowed}"
+                )
+
+    @_take.register
+    def _offered(self, event: ev.Offered) -> None:
+        if (journey := self._journey(event)) is not None:
+            journey.offers.append(event)
+
+    @_take.register
+    def _promise_broken(self, event: ev.PromiseBroken) -> None:
+        if (journey := self._journey(event)) is not None:
+            journey.broken.append(event)
 
     @_take.register
     def _promised(self, event: ev.Promised) -> None:
@@ -336,6 +365,13 @@ def measure_run(
     return measurement.records(
         final=True, others=read_others(run / VEHICLES), dispatch_ms=_read_dispatch_ms(run / PERFORMANCE)
     )
+
+
+def _scopes(request: ev.RequestSubmitted) -> list[str]:
+    """Return the parts of the riders that a request belongs to."""
+    own = [scope for scope, holds in ((BOOKED, request.booked_s is not None), (WHEELCHAIR, request.wheelchairs > 0))
+           if holds]  # fmt: skip
+    return [*request.scopes, *own]
 
 
 def _onboard_km(journey: Journey, fleet: dict[str, VehicleLedger]) -> float:

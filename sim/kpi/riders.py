@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sim.events import DroppedOff, PickedUp, Promised, RequestSubmitted
+from sim.events import Cancelled, DroppedOff, Offered, PickedUp, PromiseBroken, Promised, RequestSubmitted
 from sim.kpi.record import KpiRecord, distribution, ratio, total
 from sim.scenario import RequestLimits
 
-CANCELLED_BY_RIDER = "cancelled_by_rider"
 _SLACK_S = 1e-6
 
 
@@ -23,9 +22,18 @@ class Outcome(StrEnum):
     UNFINISHED = "unfinished"
 
 
+class Cause(StrEnum):
+    """Why a request was cancelled."""
+
+    BY_RIDER = "by_rider"
+    OFFER_DECLINED = "offer_declined"
+    NO_SHOW = "no_show"
+    GAVE_UP = "gave_up"
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Where a served rider's time went; the four parts add up to the time from the wish to the arrival."""
+    """Where a served rider's time went; the four parts add up to the time from `Journey.clock_s` to the arrival."""
 
     access_walk_s: float
     wait_s: float
@@ -42,6 +50,9 @@ class Journey:
     departed_s: float | None = None
     arrived_s: float | None = None
     promised: Promised | None = None
+    cancelled: Cancelled | None = None
+    offers: list[Offered] = field(default_factory=list)
+    broken: list[PromiseBroken] = field(default_factory=list)
     walks_ended_s: list[float] = field(default_factory=list)
     pickups: list[PickedUp] = field(default_factory=list)
     dropoffs: list[DroppedOff] = field(default_factory=list)
@@ -55,6 +66,40 @@ class Journey:
     def rode(self) -> bool:
         """Whether the rider was served by a vehicle and not by foot alone."""
         return self.served and bool(self.dropoffs)
+
+    @property
+    def stayed_away(self) -> bool:
+        """Whether the rider withdrew by the wish to travel or never came: no service could have served this one.
+
+        Nobody who is there withdraws in the first second of the wait. A service that takes no cancellations learns of
+        them with the wish.
+        """
+        one = self.cancelled
+        if one is None:
+            return False
+        return one.cause == Cause.NO_SHOW or (one.cause == Cause.BY_RIDER and one.time_s < self.request.earliest_s + 1)
+
+    @property
+    def clock_s(self) -> float:
+        """When waiting begins: with the wish to travel; for a ride booked ahead when the rider has to leave for it.
+
+        Whoever booked knows the promised pick-up, and stays at home until it is time to go.
+        """
+        wish_s = self.request.earliest_s
+        if self.request.booked_s is None or self.promised is None:
+            return wish_s
+        start_s = self.promised.pickup_earliest_s - self.access_promised_s
+        return max(wish_s, start_s if self.departed_s is None else min(start_s, self.departed_s))
+
+    @property
+    def access_promised_s(self) -> float:
+        """The walk to the meeting point that was promised, 0 to the door."""
+        if (promised := self.promised) is None:
+            return 0.0
+        window = (promised.pickup_earliest_s, promised.pickup_latest_s, promised.dropoff_latest_s)
+        walks = [one.access_walk_s for one in self.offers
+                 if (one.pickup_earliest_s, one.pickup_latest_s, one.dropoff_latest_s) == window]  # fmt: skip
+        return walks[0] if walks else 0.0
 
     def outcome(self, *, final: bool) -> Outcome | None:
         """Return what became of the request; None while a run goes on and nothing has."""
@@ -77,12 +122,19 @@ class Journey:
             egress_s = arrived_s - since_s
         else:
             access_s = arrived_s - since_s
-        total_s = arrived_s - self.request.earliest_s
+        total_s = arrived_s - self.clock_s
         return Times(access_s, total_s - access_s - ride_s - egress_s, ride_s, egress_s, total_s)
 
     def wait_s(self, *, horizon_s: float) -> float:
-        """Return the wait; an unserved rider waits from the wish to the end of the drain."""
-        return self.times().wait_s if self.served else max(0.0, horizon_s - self.request.earliest_s)
+        """Return the wait; an unserved rider waits to the end of the drain, or until withdrawing.
+
+        When a rider withdraws does not depend on the service, so that no service gains by being later than that.
+        """
+        if self.served:
+            return self.times().wait_s
+        one = self.cancelled
+        until_s = one.time_s if one is not None and one.cause == Cause.BY_RIDER else horizon_s
+        return max(0.0, until_s - self.clock_s)
 
     def in_time(self) -> bool:
         """Whether a worker was at the site when the shift started."""
@@ -90,19 +142,16 @@ class Journey:
         return start_s is not None and self.arrived_s is not None and self.arrived_s <= start_s
 
     def within(self, limits: RequestLimits) -> bool:
-        """Whether the rider was served with the wait and the ride that riders accept."""
-        if not self.served:
+        """Whether the rider was served with the wait and the ride that riders of the class accept, and in time."""
+        if self.arrived_s is None:
             return False
-        times, direct_s = self.times(), self.request.direct_ride_s
-        longest_s = min(limits.max_ride_s, limits.max_detour_alpha * direct_s + limits.max_detour_beta_s)
-        return times.wait_s <= limits.max_wait_s and times.ride_s <= longest_s
-
-    def kept(self, promised: Promised, *, tolerance_s: float) -> bool:
-        """Whether the rider was picked up and dropped off no later than promised."""
+        request, times = self.request, self.times()
+        own = limits.of(request.service_class)
+        latest_s = request.latest_arrival_s if request.arrive_by else None
         return (
-            self.rode
-            and self.pickups[0].time_s <= promised.pickup_latest_s + tolerance_s
-            and self.dropoffs[-1].time_s <= promised.dropoff_latest_s + tolerance_s
+            times.wait_s <= own.max_wait_s
+            and times.ride_s <= own.longest_ride_s(request.direct_ride_s)
+            and (latest_s is None or self.arrived_s <= latest_s)
         )
 
     def violations(self, *, final: bool) -> Iterator[str]:
@@ -136,17 +185,15 @@ class Journey:
 
 
 def rider_records(
-    journeys: Sequence[Journey], *, scope: str, limits: RequestLimits, horizon_s: float, tolerance_s: float, final: bool
+    journeys: Sequence[Journey], *, scope: str, limits: RequestLimits, horizon_s: float, final: bool
 ) -> Iterator[KpiRecord]:
-    """Yield the riders' KPIs of one scope, whose journeys these are."""
+    """Yield the riders' KPIs of one scope, whose journeys these are, but for those of promises."""
     settled = [journey for journey in journeys if journey.outcome(final=final) is not None]
-    served = [journey for journey in settled if journey.served]
+    came = [journey for journey in settled if not journey.stayed_away]
     yield from _counts(journeys, settled, scope=scope, final=final)
-    yield from _rates(settled, scope=scope, limits=limits, tolerance_s=tolerance_s)
-    yield from _times(served, scope=scope)
-    waits_s = [journey.wait_s(horizon_s=horizon_s) for journey in settled]
-    yield from distribution("wait_s", waits_s, scope=scope)
-    yield from _promises(journeys, scope=scope)
+    yield from _rates(came, scope=scope, limits=limits, final=final)
+    yield from _times([journey for journey in came if journey.served], scope=scope)
+    yield from distribution("wait_s", [journey.wait_s(horizon_s=horizon_s) for journey in came], scope=scope)
 
 
 def _counts(journeys: Sequence[Journey], settled: Sequence[Journey], *, scope: str, final: bool) -> Iterator[KpiRecord]:
@@ -156,20 +203,24 @@ def _counts(journeys: Sequence[Journey], settled: Sequence[Journey], *, scope: s
     for outcome in Outcome:
         if final or outcome is not Outcome.UNFINISHED:
             yield from total(f"requests_{outcome}", found.count(outcome), n=n, scope=scope)
+    causes = [journey.cancelled.cause for journey in settled if journey.cancelled is not None]
+    for code, cause in (("requests_no_show", Cause.NO_SHOW), ("requests_gave_up", Cause.GAVE_UP)):
+        yield from total(code, causes.count(cause), n=len(causes), scope=scope)
     walked = sum(journey.served and not journey.rode for journey in settled)
     yield from total("requests_walked", walked, n=n, scope=scope)
-    for code, outcome in (("service_rate", Outcome.SERVED), ("rejection_rate", Outcome.REJECTED)):
-        yield from ratio(code, found.count(outcome), len(found), n=len(found), scope=scope)
+    riders = sum(journey.request.size for journey in settled if journey.served)
+    yield from total("riders_served", riders, n=n, scope=scope)
 
 
-def _rates(settled: Sequence[Journey], *, scope: str, limits: RequestLimits, tolerance_s: float) -> Iterator[KpiRecord]:
-    workers = [journey for journey in settled if journey.request.shift_start_s is not None]
-    promised = [(one, one.promised) for one in settled if one.promised is not None]
+def _rates(came: Sequence[Journey], *, scope: str, limits: RequestLimits, final: bool) -> Iterator[KpiRecord]:
+    workers = [journey for journey in came if journey.request.shift_start_s is not None]
+    found = [journey.outcome(final=final) for journey in came]
     tests = {
+        "service_rate": [outcome is Outcome.SERVED for outcome in found],
+        "rejection_rate": [outcome is Outcome.REJECTED for outcome in found],
         "on_time_rate": [journey.in_time() for journey in workers],
-        "within_limits_rate": [journey.within(limits) for journey in settled],
-        "share_wait_below_600s": [journey.served and journey.times().wait_s < 600 for journey in settled],
-        "promise_kept_rate": [one.kept(promise, tolerance_s=tolerance_s) for one, promise in promised],
+        "within_limits_rate": [journey.within(limits) for journey in came],
+        "share_wait_below_600s": [journey.served and journey.times().wait_s < 600 for journey in came],
     }
     for code, hits in tests.items():
         yield from ratio(code, sum(hits), len(hits), n=len(hits), scope=scope)
@@ -188,25 +239,6 @@ def _times(served: Sequence[Journey], *, scope: str) -> Iterator[KpiRecord]:
         "direct_ride_s": [direct_s for _, direct_s in rides],
         "detour_abs_s": [ride_s - direct_s for ride_s, direct_s in rides],
         "detour_rel": [ride_s / direct_s - 1 for ride_s, direct_s in rides if direct_s > 0],
-    }
-    for code, numbers in values.items():
-        yield from distribution(code, numbers, scope=scope)
-
-
-def _promises(journeys: Iterable[Journey], *, scope: str) -> Iterator[KpiRecord]:
-    promised = [(journey, journey.promised) for journey in journeys if journey.promised is not None]
-    values = {
-        "response_s": [promise.time_s - journey.request.time_s for journey, promise in promised],
-        "pickup_delay_vs_promise_s": [
-            max(0.0, journey.pickups[0].time_s - promise.pickup_latest_s)
-            for journey, promise in promised
-            if journey.pickups
-        ],
-        "dropoff_delay_vs_promise_s": [
-            max(0.0, journey.dropoffs[-1].time_s - promise.dropoff_latest_s)
-            for journey, promise in promised
-            if journey.rode
-        ],
     }
     for code, numbers in values.items():
         yield from distribution(code, numbers, scope=scope)

@@ -41,8 +41,8 @@ def travel_times(runs: Sequence[ServiceRun]) -> Figure:
     """Plot how many of all riders have waited, and travelled, no longer than so many minutes."""
     figure = Figure(figsize=(WIDTH_IN, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    _cumulate(left, runs, lambda run: [one.times().wait_s for one in run.journeys if one.served])
-    _cumulate(right, runs, lambda run: [one.times().total_s for one in run.journeys if one.served])
+    _cumulate(left, runs, lambda run: [one.times().wait_s for one in run.riders if one.served])
+    _cumulate(right, runs, lambda run: [one.times().total_s for one in run.riders if one.served])
     left.set(title="Wait", xlabel="all waiting of the journey, min", ylabel="share of all riders")
     right.set(title="Door to door", xlabel="from the wish to travel to the arrival, min")
     left.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -55,7 +55,7 @@ def _cumulate(axes: Axes, runs: Sequence[ServiceRun], times_s: Callable[[Service
     curves = [np.sort(times_s(run)) / 60 for run in runs]
     limit = max((float(minutes[-1]) for minutes in curves if len(minutes)), default=60.0) * 1.06
     for run, minutes in zip(runs, curves, strict=True):
-        riders = len(run.journeys)
+        riders = len(run.riders)
         label = f"{run.label}: {len(minutes)} of {riders} served"
         share = np.arange(len(minutes) + 1) / max(riders, 1)
         axes.step(
@@ -166,7 +166,7 @@ def arrivals(runs: Sequence[ServiceRun]) -> Figure:
 
 
 def _margins(axes: Axes, run: ServiceRun) -> None:
-    workers = [(one.arrived_s, start_s) for one in run.journeys if (start_s := one.request.shift_start_s) is not None]
+    workers = [(one.arrived_s, start_s) for one in run.riders if (start_s := one.request.shift_start_s) is not None]
     margins_s = [arrived_s - start_s for arrived_s, start_s in workers if arrived_s is not None]
     shares = _shares(margins_s, len(workers))
     late = _EDGES_MIN[:-1] >= 0

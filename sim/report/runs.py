@@ -64,6 +64,11 @@ class ServiceRun:
             measurement.add(one)
         return measurement.journeys()
 
+    @cached_property
+    def riders(self) -> list[Journey]:
+        """The journeys of those who did not stay away of their own: whom the service could have served."""
+        return [one for one in self.journeys if not one.stayed_away]
+
 
 def load_runs(paths: Sequence[Path]) -> list[ServiceRun]:
     """Read the runs of a report.

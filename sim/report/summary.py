@@ -11,7 +11,7 @@ from sim.report.numbers import scale_of
 from sim.report.runs import FINISHED, ServiceRun, same_people
 from sim.report.tables import SCOPE_TITLES, best_places, judged_runs, title_of
 
-_PARTS = ("station_corridor", "housing", "villages", "inside_complex")
+_PARTS = ("station_corridor", "housing", "villages", "inside_complex", "booked", "wheelchair")
 _PART_CODES = ("service_rate", "on_time_rate", "wait_s")
 
 
@@ -33,16 +33,22 @@ def remarks(runs: Sequence[ServiceRun], comparison: Comparison) -> list[Remark]:
 
 
 def _served(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
-    counts = {run.label: sum(one.served for one in run.journeys) for run in runs}
-    riders = max(len(run.journeys) for run in runs)
-    if not riders:
+    counts = {run.label: sum(one.served for one in run.riders) for run in runs}
+    if not any(run.journeys for run in runs):
         yield Remark("Riders", "Nobody asked for a ride in these runs.")
         return
     parts = [
-        f"{label} {count} of {len(run.journeys)}"
+        f"{label} {count} of {len(run.riders)}"
         for run, (label, count) in sorted(zip(runs, counts.items(), strict=True), key=lambda pair: -pair[1][1])
     ]
     yield Remark("Riders served", f"{_list(parts)}.")
+    away = [(run.label, gone) for run in runs if (gone := len(run.journeys) - len(run.riders))]
+    if away:
+        parts = [f"{gone} with {label}" for label, gone in away]
+        yield Remark(
+            "Stayed away",
+            f"{_list(parts)}: they cancelled by the time of their wish to travel or never came, and are left out.",
+        )
 
 
 def _ranked(runs: Sequence[ServiceRun], rows: Mapping[str, Row]) -> Iterator[Remark]:
@@ -50,6 +56,8 @@ def _ranked(runs: Sequence[ServiceRun], rows: Mapping[str, Row]) -> Iterator[Rem
         ("on_time_rate", "At the gate before the shift", "; the unserved count as late"),
         ("wait_s", "Mean wait of all riders", "; who is not served waits to the end of the drain"),
         ("total_travel_s", "Mean door to door of the served", ""),
+        ("promise_kept_rate", "Promises kept", "; a rider not served is a broken one"),
+        ("booking_shift_s", "Bookings moved to later", " on the mean; their wait starts when riders have to leave"),
         ("cost_per_served_rider_krw", "Cost per served rider", ", at the assumed rates"),
     ):
         if (row := rows.get(key)) is not None:

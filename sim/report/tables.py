@@ -18,11 +18,14 @@ SCOPE_TITLES = {
     "housing": "Housing districts",
     "villages": "Villages",
     "inside_complex": "Inside the complex",
+    "booked": "Booked ahead",
+    "wheelchair": "With a wheelchair",
     "cars": "Commuters by car",
 }
-OF_SERVED = {code for code, kpi in CATALOGUE.items() if kpi.section == "Riders' time"} - {"wait_s"}
+_DELAYS = {"pickup_delay_vs_promise_s", "dropoff_delay_vs_promise_s"}
+OF_SERVED = {code for code, kpi in CATALOGUE.items() if kpi.section == "Riders' time"} - {"wait_s"} | _DELAYS
 SERVED_TOLERANCE = 0.05
-_SCOPE_CODES = ("service_rate", "on_time_rate", "wait_s", "total_travel_s")
+_SCOPE_CODES = ("service_rate", "on_time_rate", "wait_s", "total_travel_s", "promise_kept_rate")
 _STATS = {
     "p50": "median",
     "p90": "90th percentile",

@@ -68,14 +68,14 @@ def _wait_map(axes: Axes, ground: Ground, run: ServiceRun) -> None:
     bare(axes)
     lines = LineCollection([line.shape for line in ground.roads], colors="#c3c9d0", linewidths=0.8)
     axes.add_collection(lines, autolim=False)
-    served = [(one.times().wait_s / 60, _origin(ground, one)) for one in run.journeys if one.served]
+    served = [(one.times().wait_s / 60, _origin(ground, one)) for one in run.riders if one.served]
     for least, most, colour, size in _CLASSES:
         points = np.array([point for minutes, point in served if least <= minutes < most]).reshape(-1, 2)
         axes.scatter(points[:, 0], points[:, 1], s=size, facecolor=colour, edgecolor=_EDGE, linewidth=0.3, zorder=3)
-    missed = np.array([_origin(ground, one) for one in run.journeys if not one.served]).reshape(-1, 2)
+    missed = np.array([_origin(ground, one) for one in run.riders if not one.served]).reshape(-1, 2)
     axes.scatter(missed[:, 0], missed[:, 1], s=22, marker="x", color=INK, linewidth=1.0, zorder=4)
     _name_zones(axes, ground)
-    axes.set_title(f"{run.label}: {len(served)} of {len(run.journeys)} served", color=run.colour)
+    axes.set_title(f"{run.label}: {len(served)} of {len(run.riders)} served", color=run.colour)
 
 
 def _origin(ground: Ground, journey: Journey) -> tuple[float, float]:

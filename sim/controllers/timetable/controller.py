@@ -110,14 +110,14 @@ class Timetable:
         return patterns, find_options(riders, patterns, inputs.network, inputs.graph, walking)
 
     def _expected(self, riders: Sequence[Rider], options: Sequence[tuple[Option, ...]]) -> dict[str, list[Expected]]:
-        """Count each rider on the pattern that would be quickest if a bus came at once."""
+        """Count all who travel on the pattern that would be quickest for them if a bus came at once."""
         expected: dict[str, list[Expected]] = {}
         for rider, choices in zip(riders, options, strict=True):
             if not choices:
                 continue
             best, ready_s = quickest(rider, choices, self._parameters.margin_s)
             latest_s = float("inf") if rider.latest_arrival_s is None else rider.latest_arrival_s - best.arrival_s(0)
-            expected.setdefault(best.pattern.line, []).append(Expected(ready_s, latest_s))
+            expected.setdefault(best.pattern.line, []).extend([Expected(ready_s, latest_s)] * rider.size)
         return expected
 
     def start(self, world: World) -> None:

@@ -35,7 +35,8 @@ def test_what_was_drawn_once_is_read(
 
 
 @pytest.mark.parametrize(
-    "change", ["seeds.demand=2", "demand.commuters.count=59", "time.end_s=27200", "controllers={}"]
+    "change",
+    ["seeds.demand=2", "demand.commuters.count=59", "demand.riders.no_shows=0.5", "time.end_s=27200", "controllers={}"],
 )
 def test_other_people_have_another_key(cache: Path, network: Network, graph: EdgeGraph, change: str) -> None:
     for overrides in ([], [change]):

@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from sim.demand.generate import generate
+from sim.demand.traits import count_traits
 from sim.documents import catalogue, load_scenario
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 
 MORNINGS = ["morning-none", "morning-shuttle", "morning-sumo", "morning-timetable"]
 PARTS_OF_THE_DAY = ["day", "morning", "noon", "evening"]
-SHIPPED = [*MORNINGS, "morning-driverless", *PARTS_OF_THE_DAY, "smoke"]
+SHIPPED = [*MORNINGS, "morning-driverless", *PARTS_OF_THE_DAY, "morning-booked", "smoke"]
 
 
 def test_the_catalogue_holds_the_shipped_scenarios() -> None:
@@ -76,6 +77,16 @@ def test_the_main_job_takes_the_people_of_the_day_and_less_traffic() -> None:
     traffic = part.background.model_copy(update={"scale": 1.0})
     people = part.commuters.model_copy(update={"parking": True})
     assert part.model_copy(update={"background": traffic, "commuters": people}) == whole
+
+
+def test_the_booked_morning_has_the_people_of_the_other_mornings(network: Network, graph: EdgeGraph) -> None:
+    booked, plain = (generate(load_scenario(name), network, graph) for name in ("morning-booked", "morning-shuttle"))
+    assert [one.request_id for one in booked.riders] == [one.request_id for one in plain.riders]
+    assert (booked.cars, booked.background) == (plain.cars, plain.background)
+    assert {"booked ahead", "booked ahead, recurring", "groups of 2", "do not come"} <= count_traits(
+        booked.riders
+    ).keys()
+    assert count_traits(plain.riders) == {}
 
 
 def test_people_go_home_in_the_evening(network: Network, graph: EdgeGraph) -> None:

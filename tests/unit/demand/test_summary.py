@@ -56,6 +56,23 @@ def test_the_summary_counts_everybody_once(summary: DemandSummary) -> None:
     assert metres.mean() == pytest.approx(np.mean([rider.direct_distance_m for rider in people.riders]))
 
 
+def test_traits_are_shown_where_there_are_any(summary: DemandSummary) -> None:
+    assert summary.traits == {}
+    shown = CliRunner().invoke(demand_app, ["show", "morning-booked", "--json"])
+    document = json.loads(shown.stdout)
+    pairs = document["requests_by_trait"]["groups of 2"]
+    assert document["requests"] == len(summary.population.riders)
+    assert document["people_by_mode"]["commute by shuttle or bus"] > summary.modes["commute by shuttle or bus"]
+    riders = sum(document["people_by_mode"][mode] for mode in ("commute by shuttle or bus", "from the train"))
+    assert riders == document["requests"] + pairs
+    arrived = sum(sum(bins.values()) for bins in document["arrivals"].values())
+    assert arrived > sum(sum(bins.values()) for bins in summary.arrivals.values())
+    table = CliRunner().invoke(demand_app, ["show", "morning-booked"]).stdout
+    assert f"of {document['requests']} requests" in table
+    assert "booked ahead, recurring" in table
+    assert "traits" not in CliRunner().invoke(demand_app, ["show", "morning-shuttle"]).stdout
+
+
 def test_planned_volumes_fall_short_of_the_targets_as_the_scale_says(summary: DemandSummary) -> None:
     fitness = Fitness.of(summary.compared)
     assert fitness.sum_error < -0.3

@@ -27,20 +27,26 @@ DOCUMENT: dict[str, Any] = {
     "emissions": {"grid_kg_co2e_per_kwh": 0.4, "charging_efficiency": 0.8},
 }
 
+SLOW: dict[str, Any] = {"requests": {"classes": {"slow": {"max_wait_s": 194}}}}
+"""The limits of the riders in `booked`: one second less than the pair waits."""
+
 
 def scenario(**changes: object) -> Scenario:
     return Scenario.model_validate(DOCUMENT | changes)
 
 
 def wish(
-    request: str, time_s: float, *, direct_s: float = 240, direct_m: float = 4000,
-    shift_s: float | None = None, scopes: Sequence[str] = (), size: int = 1,
+    request: str, time_s: float, *, direct_s: float = 240, direct_m: float = 4000, shift_s: float | None = None,
+    latest_s: float | None = None, scopes: Sequence[str] = (), size: int = 1, wheelchairs: int = 0,
+    service_class: str = "", booked_s: float | None = None,
 ) -> ev.RequestSubmitted:  # fmt: skip
+    """Return the submission of a wish to travel at `time_s`; `latest_s` is a limit to arrive by."""
     return ev.RequestSubmitted(
-        time_s=time_s, request_id=request, person_id=f"p.{request}", purpose="commute", origin_edge="A",
-        origin_pos_m=0.0, destination_edge="B", destination_pos_m=0.0, size=size, earliest_s=time_s,
-        latest_arrival_s=None, shift_start_s=shift_s, direct_ride_s=direct_s, direct_distance_m=direct_m,
-        zone="z", site="s", scopes=list(scopes),
+        time_s=time_s if booked_s is None else booked_s, request_id=request, person_id=f"p.{request}",
+        purpose="commute", origin_edge="A", origin_pos_m=0.0, destination_edge="B", destination_pos_m=0.0, size=size,
+        earliest_s=time_s, latest_arrival_s=latest_s, shift_start_s=shift_s, direct_ride_s=direct_s,
+        direct_distance_m=direct_m, zone="z", site="s", scopes=list(scopes), wheelchairs=wheelchairs,
+        service_class=service_class, booked_s=booked_s, recurring=False, arrive_by=latest_s is not None,
     )  # fmt: skip
 
 
@@ -77,6 +83,27 @@ def fail(request: str, time_s: float = HORIZON_S, state: str = "waiting") -> ev.
 def promise(request: str, time_s: float, pickup_s: float, dropoff_s: float) -> ev.Promised:
     return ev.Promised(time_s=time_s, request_id=request, pickup_earliest_s=time_s, pickup_latest_s=pickup_s,
                        dropoff_latest_s=dropoff_s)  # fmt: skip
+
+
+def offered(
+    request: str, time_s: float, window_s: tuple[float, float], dropoff_s: float, *, access_walk_s: float = 0
+) -> list[ev.Event]:
+    """Return an offer and the promise that it becomes."""
+    earliest_s, latest_s = window_s
+    return [
+        ev.Offered(time_s=time_s, request_id=request, pickup_earliest_s=earliest_s, pickup_latest_s=latest_s,
+                   dropoff_latest_s=dropoff_s, access_walk_s=access_walk_s, egress_walk_s=0),
+        ev.Promised(time_s=time_s, request_id=request, pickup_earliest_s=earliest_s, pickup_latest_s=latest_s,
+                    dropoff_latest_s=dropoff_s),
+    ]  # fmt: skip
+
+
+def cancel(request: str, time_s: float, cause: str = "by_rider") -> ev.Cancelled:
+    return ev.Cancelled(time_s=time_s, request_id=request, person_id=f"p.{request}", cause=cause)
+
+
+def broken(request: str, time_s: float, part: str, late_s: float, vehicle: str = "v") -> ev.PromiseBroken:
+    return ev.PromiseBroken(time_s=time_s, request_id=request, vehicle_id=vehicle, part=part, late_s=late_s)
 
 
 def start(vehicle: str, time_s: float = 0, seats: int = 3) -> ev.VehicleStarted:
@@ -126,6 +153,51 @@ def pooled() -> list[ev.Event]:
         fail("d"),
         ev.CarUnfinished(time_s=HORIZON_S, person_id="l", vehicle_id="car.l", site="s", state="driving"),
         retire("v", 10_000, energy_wh=(3000, 1000)),
+    ]
+
+
+def booked() -> list[ev.Event]:
+    """Return a morning on which riders book, travel together, are promised windows, withdraw and fail to come."""
+    return [
+        start("v", seats=4),
+        # a pair, promised to be fetched 300 s after its wish from a place 60 s away; fetched 100 s after the window
+        wish("pair", 1000, booked_s=0, size=2, wheelchairs=1, service_class="slow", scopes=["housing"]),
+        *offered("pair", 0, (1300, 1400), 1900, access_walk_s=60),
+        leave("pair", 1240),
+        walked("pair", 1305),
+        # asks on the spot
+        wish("lone", 1200, direct_s=300),
+        leave("lone", 1200),
+        *offered("lone", 1205, (1205, 1800), 2500),
+        board("pair", 1500, "v", 1000, 2),
+        broken("pair", 1500, "pickup", 100),
+        board("lone", 1600, "v", 2000, 3),
+        alight("pair", 2000, "v", 6000, 1),
+        broken("pair", 2000, "dropoff", 100),
+        arrive("pair", 2000),
+        alight("lone", 2400, "v", 8000, 0),
+        arrive("lone", 2400),
+        # withdraw: long before the wish, and 40 s after it, within the promised window; one declines, one is not there,
+        # one waits longer than it can
+        wish("early", 2000, booked_s=100),
+        *offered("early", 100, (2000, 2300), 3000),
+        cancel("early", 900),
+        wish("late", 1100),
+        leave("late", 1100),
+        *offered("late", 1105, (1105, 1400), 2000),
+        cancel("late", 1140),
+        wish("choosy", 1300),
+        leave("choosy", 1300),
+        offered("choosy", 1305, (1305, 3000), 4000)[0],
+        cancel("choosy", 1305, "offer_declined"),
+        wish("absent", 1500, booked_s=500),
+        *offered("absent", 500, (1500, 1800), 2500),
+        cancel("absent", 1980, "no_show"),
+        wish("weary", 2000),
+        leave("weary", 2000),
+        *offered("weary", 2005, (2005, 2300), 3000),
+        cancel("weary", 2900, "gave_up"),
+        retire("v", 9000, energy_wh=(3000, 1000)),
     ]
 
 

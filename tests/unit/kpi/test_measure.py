@@ -117,11 +117,6 @@ def test_who_walks_all_the_way_is_served_and_shown() -> None:
     assert not {"ride_s", "detour_abs_s", "vkm_total"} & found.keys()
 
 
-def test_a_withdrawn_request_is_cancelled_not_rejected() -> None:
-    found = values([wish("a", 0), refuse("a", 60, "cancelled_by_rider"), wish("b", 0), refuse("b", 60)])
-    assert (found["requests_cancelled"], found["requests_rejected"], found["rejection_rate"]) == (1, 1, 0.5)
-
-
 def test_dropping_a_hard_rider_never_shortens_the_mean_wait() -> None:
     easy = [
         start("v"),

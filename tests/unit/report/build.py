@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,19 @@ SHIFT_S = 30_600.0
 
 def publish(
     place: Path, *, controllers: Mapping[str, Any] = INSERTION, riders: int = 40, capacity: int = 30,
-    pace_mps: float = 60.0, seed: int = 1, title: str = "A morning", **manifest_changes: object,
+    pace_mps: float = 60.0, seed: int = 1, title: str = "A morning", booked: bool = False, **manifest_changes: object,
 ) -> Path:  # fmt: skip
-    """Publish a run in which the first `capacity` of the riders are served, at a mean speed of `pace_mps`."""
+    """Publish a run in which the first `capacity` of the riders are served, at a mean speed of `pace_mps`.
+
+    With `booked` they have booked an hour ahead, and were promised a pick-up within ten minutes from half a minute
+    after the wish; the others do not come, or cancel before the wish, in turn.
+    """
     common = load_scenario("morning-shuttle", seed=seed).model_dump(mode="json")
     changes = {"name": place.name, "title": title, "controllers": dict(controllers)}
     scenario = validate(common | changes, place="the test").model_dump(mode="json")
     network = load_network(scenario["network"])
-    log = [*_cars(), *_service(wishes(network, riders, seed), capacity, pace_mps)]
+    service = _service(wishes(network, riders, seed), capacity, pace_mps)
+    log = [*_cars(), *(_booked(service) if booked else service)]
     log.sort(key=lambda event: event.time_s)
     manifest = {
         "run_id": f"{place.name}-id",
@@ -79,6 +85,7 @@ def wishes(network: Network, count: int, seed: int) -> list[ev.RequestSubmitted]
                 size=1, earliest_s=float(earliest_s),
                 latest_arrival_s=SHIFT_S - 180, shift_start_s=SHIFT_S, direct_ride_s=direct_m / 15,
                 direct_distance_m=direct_m, zone="zone", site=name, scopes=[SCOPES[number % 3]],
+                wheelchairs=0, service_class="", booked_s=None, recurring=False, arrive_by=False,
             )
         )  # fmt: skip
     return found
@@ -115,6 +122,23 @@ def _service(riders: Sequence[ev.RequestSubmitted], capacity: int, pace_mps: flo
             time_s=end_s, vehicle_id=f"shuttle.{vehicle}", odometer_m=driven_m + 5000, duty_s=end_s - 23_000,
             consumed_wh=0.6 * driven_m, regenerated_wh=0.1 * driven_m,
         )  # fmt: skip
+
+
+def _booked(log: Iterable[ev.Event]) -> Iterator[ev.Event]:
+    """Turn riders who ask on the spot into those who booked, and rejections into riders who stay away."""
+    away = 0
+    for event in log:
+        if isinstance(event, ev.RequestSubmitted):
+            early_s, begin_s, latest_s = event.earliest_s - 3600, event.earliest_s + 30, event.earliest_s + 630
+            yield dataclasses.replace(event, time_s=early_s, booked_s=early_s)
+            yield ev.Promised(time_s=early_s + 5, request_id=event.request_id, pickup_earliest_s=begin_s,
+                              pickup_latest_s=latest_s, dropoff_latest_s=SHIFT_S)  # fmt: skip
+        elif isinstance(event, ev.Rejected):
+            away += 1
+            cause, at_s = ("no_show", event.time_s + 500) if away % 2 else ("by_rider", event.time_s - 60)
+            yield ev.Cancelled(time_s=at_s, request_id=event.request_id, person_id=event.person_id, cause=cause)
+        else:
+            yield event
 
 
 def _call(

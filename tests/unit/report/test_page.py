@@ -192,3 +192,21 @@ def test_place_that_cannot_be_written_is_named(four_runs: list[Path], tmp_path: 
     (tmp_path / "file").write_text("taken")
     with pytest.raises(OutputError, match=r"cannot write the report .*report\.html"):
         write_report(four_runs[:1], tmp_path / "file" / "report.html")
+
+
+def test_promises_and_riders_who_stay_away_are_told(tmp_path: Path) -> None:
+    runs = [
+        build.publish(tmp_path / "slow", capacity=30, pace_mps=30, booked=True),
+        build.publish(tmp_path / "lns", controllers={"shuttle": {"use": "lns"}}, capacity=36, booked=True),
+    ]
+    page = render_report(runs, reference=None, title="Booked")
+    text = Page(page).text
+    assert "lns 36 of 36 and insertion 30 of 30" in text
+    assert "10 with insertion and 4 with lns: they cancelled by the time of their wish to travel or never came" in text
+    assert "Bookings moved to later insertion 30.0 s and lns 30.0 s on the mean" in text
+    assert re.search(r"Promises kept (lns|insertion) [0-9.]+ % and", text)
+    titles = ("Promises kept", "Promised window (mean)", "Bookings moved (mean)", "Late pick-up (95th percentile)",
+              "Late drop-off (95th percentile)")  # fmt: skip
+    section = page[page.index(">Promises</th>") : page.index(">Fleet</th>")]
+    assert [html.unescape(one) for one in re.findall(r'scope="row"[^>]*>(.*?)</th>', section)] == list(titles)
+    assert "Booked ahead (36 riders)" in text

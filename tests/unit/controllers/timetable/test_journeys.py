@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.controllers.base import RideLeg, WalkLeg
+from sim.controllers.timetable.controller import Timetable, TimetableParameters
 from sim.controllers.timetable.departures import Trip
 from sim.controllers.timetable.journeys import Departures, Journey, Option, Seats, idle_calls, plan_journeys
 from sim.controllers.timetable.patterns import Pattern
@@ -67,6 +69,19 @@ def test_a_full_trip_is_left_to_those_who_wished_first() -> None:
 def test_a_seat_is_free_again_where_its_rider_alights() -> None:
     journeys = plan([1.0, 2.0, 3.0], [(option(0, 1),), (option(1, 3),), (option(0, 3),)], [1000.0, 2000.0], seats=1)
     assert [journey.arrival_s for journey in journeys] == [1100.0, 1300.0, 2300.0]
+
+
+def test_a_group_travels_together_or_takes_the_next_trip() -> None:
+    riders = [replace(rider(0, 1.0), size=2), replace(rider(1, 2.0), size=2), rider(2, 3.0)]
+    trips = Departures([Trip(LINE, 1000.0), Trip(LINE, 2000.0)], 60.0, 100_000.0)
+    journeys = plan_journeys(riders, [(option(0, 3),)] * 3, trips, Seats(3))
+    assert [journey.arrival_s for journey in journeys] == [1300.0, 2300.0, 1300.0]
+
+
+def test_the_operator_expects_all_who_travel_in_a_group() -> None:
+    riders = [replace(rider(0, 1.0), size=2), rider(1, 2.0), replace(rider(2, 3.0), size=4)]
+    expected = Timetable(TimetableParameters())._expected(riders, [(option(0, 3),), (option(0, 3),), ()])
+    assert [len(people) for people in expected.values()] == [3]
 
 
 def test_each_refusal_has_its_cause() -> None:

@@ -33,6 +33,12 @@ FIGURES: dict[str, tuple[float, float, float]] = {
     "time_loss_others_s": (162.0, 9.0, 4.0),
     "teleports": (0.0, 0.0, 0.0),
 }
+PROMISES: dict[str, tuple[float, float, float]] = {
+    "promise_kept_rate": (0.9, 0.01, 0.05),
+    "promise_window_s": (300.0, 5.0, -20.0),
+    "booking_shift_s": (120.0, 9.0, 40.0),
+    "pickup_delay_vs_promise_s.p95": (80.0, 6.0, -30.0),
+}
 MANIFEST = {
     "scenario": {"name": "morning-shuttle"},
     "network": {"name": "bitgreen", "sha256": "ab" * 32, "overlays": [], "attribution": "© OpenStreetMap contributors"},
@@ -97,8 +103,9 @@ def frames(
 
 def _value(key: str, strength: float, seed: int) -> float:
     """Return a figure: most of its chance belongs to the seed, a little to the variant, so that pairing pays."""
-    base, spread, effect = FIGURES[key]
-    place = list(FIGURES).index(key)
+    known = FIGURES | PROMISES
+    base, spread, effect = known[key]
+    place = list(known).index(key)
     common = np.random.default_rng([seed, place]).normal()
     own = np.random.default_rng([seed, place, round(1000 * abs(strength)), int(strength < 0)]).normal()
     return float(base + effect * strength + spread * (0.85 * common + 0.5 * own))

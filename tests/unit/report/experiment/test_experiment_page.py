@@ -19,7 +19,7 @@ from sim.report.experiment.gallery import MOST_CONTRASTS
 from sim.report.experiment.page import ExperimentPage, render_experiment, write_experiment_report
 from sim.statistics import runs_needed
 from sim.verdict import judge
-from tests.unit.report.experiment.build import MANIFEST, Variant, frames
+from tests.unit.report.experiment.build import FIGURES, MANIFEST, PROMISES, Variant, frames
 
 KEYS = ("service_rate", "wait_s", "ride_s", "requests", "cost_per_served_rider_krw")
 ROOT = Path(__file__).parents[4]
@@ -296,3 +296,23 @@ def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("taken")
     with pytest.raises(OutputError, match=r"cannot write the report .*report\.html"):
         write_experiment_report(page_of([Variant("a")], 1), tmp_path / "file" / "report.html")
+
+
+def test_promises_have_a_section_of_their_own() -> None:
+    results, runs = frames([Variant("insertion"), Variant("lns", 1.0)], keys=(*FIGURES, *PROMISES))
+    judgement = judge(results, "insertion", "lns")
+    assert {row.key: row.outcome for row in judgement.rows if row.key in PROMISES} == {
+        "promise_kept_rate": "pass",
+        "promise_window_s": "pass",
+        "booking_shift_s": "fail",
+        "pickup_delay_vs_promise_s.p95": "pass",
+    }
+    page = ExperimentPage(
+        title="Promises", question="", results=results, runs=runs, contrasts=[Contrast.of(judgement)],
+        manifests=[MANIFEST],
+    )  # fmt: skip
+    text = Words(render_experiment(page)).text
+    means, needed = text.index("Means over the seeds"), text.index("Seeds that each mean needs")
+    for title in ("Promises kept", "Promised window (mean)", "Bookings moved (mean)", "Late pick-up (95th percentile)"):
+        assert title in text[means:needed]
+        assert title in text[needed:]
