@@ -269,6 +269,8 @@ class WorldBody:
         """Send the plans that may be sent in this step, and log each."""
         for command, fields in self.taxis.send():
             self._run.write_command(self.time_s, command, **fields)
+            if command == "dispatch":
+                self._observer.called(fields["vehicle_id"], self.time_s)
 
     def take_decisions(self) -> list[Event]:
         """Return the decisions since the last call."""

@@ -193,6 +193,12 @@ class Observer:
         """Whether nobody can board before the next stop starts: SUMO starts one for every taxi it calls."""
         return self._taxis and not vehicle.on_board and self._port.taxi_state(vehicle.id) == 0
 
+    def called(self, vehicle_id: str, now: float) -> None:
+        """Note a dispatch: what a vehicle has stood for nobody is no part of a dwell where it stands."""
+        vehicle = self.fleet[vehicle_id]
+        if vehicle.stopped_s is not None and not vehicle.boarded + vehicle.alighted:
+            vehicle.stopped_s = now
+
     def _exchange(self, vehicle: FleetVehicle, now: float) -> Iterator[Event]:
         persons = self._port.on_board(vehicle.id)
         if persons == vehicle.persons:

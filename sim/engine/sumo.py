@@ -180,7 +180,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         if not edge or edge.startswith(":"):  # none at all while it is being teleported
             return False
         halt_m = pos_m + room_m + self.speed_mps(vehicle_id) ** 2 / (2 * COMFORT_BRAKE_MPS2)
-        return halt_m < float(self._lib.lane.getLength(self._lib.vehicle.getLaneID(vehicle_id)))
+        return halt_m < float(self._lib.lane.getLength(f"{edge}_0"))  # one that is parked is on no lane
 
     def stops_within(self, vehicle_id: str, ahead_m: float) -> bool:
         """Whether a vehicle has its next stop on the edge where it is, less than that far ahead of its braking way."""
@@ -276,7 +276,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
     def visit(self, vehicle_id: str, edge: str, pos_m: float, *, charger: str | None, redirected: bool) -> None:
         """Send a taxi to a place where it stands off the lane, before all else that it is to do.
 
-        A new dispatch takes the place out of its way again. `redirected` tells that it is on the way to another such
+        A new dispatch takes the place out of its way again, with `end_visit` after it. `redirected` tells that it is on the way to another such
         place, which this one replaces.
         """
         domain = self._lib.vehicle
@@ -291,6 +291,20 @@ class SumoPort(AbstractContextManager["SumoPort"]):
             domain.replaceStop(vehicle_id, 0, *stop)
         else:
             domain.insertStop(vehicle_id, 0, *stop)
+
+    def end_visit(self, vehicle_id: str) -> None:
+        """Let a taxi that has been dispatched leave a place that it visits, or drive there no more.
+
+        Mostly the dispatch has seen to it. One that believes in riders who are none appends the new stops to its own.
+        """
+        domain = self._lib.vehicle
+        stops = domain.getStops(vehicle_id, 1)
+        if not stops or stops[0].duration < HELD_S / 2:
+            return
+        if domain.isStopped(vehicle_id):
+            domain.resume(vehicle_id)
+        else:
+            domain.replaceStop(vehicle_id, 0, "")
 
     def _kerb_lane(self, edge: str) -> int:
         """Return the outermost lane that taxis may use."""

@@ -38,7 +38,7 @@ class Taxi:
 
     `known` are the requests that SUMO has sent it for and that are not finished, `sent_stops` the stops that are left
     of the last dispatch, `visit` the place before them where it goes or stands. `astray` tells that SUMO's taxi device
-    believes in a pick-up that is none, `held` that it stands still for that.
+    may believe in a pick-up that is none, `held` that it stands still for that.
     """
 
     id: str
@@ -241,7 +241,7 @@ class TaxiExecutor:
         self._leaving.discard(request_id)  # who boards stays
         self._advance(taxi, PlannedStop(request_id, pickup=True))
         taxi.on_board.add(request_id)
-        taxi.astray = False  # the device looks again for pick-ups to come
+        taxi.astray = taxi.astray or taxi.visit is not None  # boarded where it waited for somebody else
         load = self._load(taxi.on_board)
         if not load.fits(taxi.capacity):
             msg = f"{vehicle_id} carries {load}, more than its {taxi.capacity}"
@@ -327,7 +327,7 @@ class TaxiExecutor:
         taxi = self.taxis[self._sent_to.pop(request_id)]
         for person in self._reservations[request_id]:
             self._port.take_back(person)
-        taxi.astray = taxi.astray or bool(taxi.on_board)
+        taxi.astray = True  # it may be; its state tells once it has nothing left to do
         taxi.known.discard(request_id)
         taxi.sent_stops = [stop for stop in taxi.sent_stops if stop.request_id != request_id]
 
@@ -353,7 +353,7 @@ class TaxiExecutor:
         waiting = self._moved | self._leaving
         if waiting & (taxi.known | {stop.request_id for stop in _stops(taxi.plan)} & self._sent_to.keys()):
             return  # somebody has to be given up first, here or elsewhere
-        present = [stop for stop in _stops(taxi.plan) if self.is_present(stop.request_id)]
+        present = self._present(taxi)
         stays = taxi.visit is not None and self._target(taxi) is None
         if present and (present != taxi.sent_stops or stays):
             reservations = [one for stop in present for one in self._reservations[stop.request_id].values()]
@@ -364,6 +364,8 @@ class TaxiExecutor:
                 return
             self._sent_to.update((stop.request_id, taxi.id) for stop in present)
             taxi.known.update(stop.request_id for stop in present)
+            if taxi.visit is not None:
+                self._port.end_visit(taxi.id)
             taxi.sent_stops, taxi.visit = present, None
             yield "dispatch", {"vehicle_id": taxi.id, "reservations": reservations}
             if taxi.held:
@@ -371,6 +373,20 @@ class TaxiExecutor:
                 taxi.held = False
                 yield "let_go", {"vehicle_id": taxi.id}
         taxi.sent, taxi.refusals = True, 0
+
+    def _present(self, taxi: Taxi) -> list[PlannedStop]:
+        """Return the stops of a plan whose riders have come, in their order.
+
+        Riders board at any stop of their vehicle within 10 m, also where it waits for others: who is to board there
+        later is sent for later.
+        """
+        target = self._target(taxi)
+        later = {
+            stop.request_id
+            for stop in _stops(taxi.plan)
+            if target is not None and stop.pickup and self.place(stop) == target.location
+        } - taxi.known
+        return [stop for stop in _stops(taxi.plan) if self.is_present(stop.request_id) and stop.request_id not in later]
 
     def _refused(self, taxi: Taxi, where: str, error: Exception) -> None:
         """Count a refusal: "too close to brake" and its kin pass within a few steps (SUMO issues 8285, 9867)."""
