@@ -1,5 +1,9 @@
 """The best place of a request: every vehicle, every pair of positions, exactly.
 
+A first pass drops the vehicles that cannot come to the boarding in time even if they went there next, which takes one
+look each, and bounds from below what the request adds to the plans of the others, in linear time. The plan of
+the least bound is searched first, and after it only those whose bound lies below the best place found.
+
 A place is looked at in constant time first: what its ways cost, whether the vehicle comes in time from the slot
 before, carries the load, reaches the slot behind before its latest start, and keeps the request's own ride. Only
 a place that passes and would be the cheapest so far is timed in full, by the rules of `schedule`, so that what is
@@ -113,14 +117,79 @@ class Planner:
 @kernel
 def best_place(problem: Problem, plans: Plans, search: Search, r: int) -> tuple[int, Place]:
     """Return the vehicle (-1: none) and the place where a request adds least."""
-    best_v, best = -1, Place(-1, -1, np.inf)
+    nowhere = Place(-1, -1, np.inf)
     pinned = problem.requests.vehicle[r]
+    if pinned >= 0:
+        place = place_in(problem, plans, search, r, pinned, np.inf)
+        return (pinned, place) if place.until >= 0 else (-1, nowhere)
+    best_v = lay_bounds(problem, plans, r)
+    if best_v < 0:
+        return -1, nowhere
+    best = place_in(problem, plans, search, r, best_v, np.inf)
+    if best.until < 0:
+        best_v = -1
+    searched = best_v
     for v in range(len(plans.length)):
-        if pinned < 0 or pinned == v:
-            place = place_in(problem, plans, search, r, v, best.cost)
+        below = best.cost + 2.0 * COST_STEP if v < best_v else best.cost
+        if plans.bound[v] < below and v != searched:
+            place = place_in(problem, plans, search, r, v, below)
             if place.until >= 0:
                 best_v, best = v, place
     return best_v, best
+
+
+@kernel
+def lay_bounds(problem: Problem, plans: Plans, r: int) -> int:
+    """Bound what a request adds to each plan; return the first vehicle of the least bound, -1 if no plan has one."""
+    lead, least = -1, np.inf
+    here, latest = problem.requests.node[2 * r], problem.requests.latest_s[2 * r] + TOLERANCE_S
+    travel_s, free_node, free_s, bound = problem.travel_s, plans.free_node, plans.free_s, plans.bound
+    for v in range(len(bound)):
+        bound[v] = np.inf
+        if free_s[v] + travel_s[free_node[v], here] <= latest:
+            bound[v] = bound_in(problem, plans, r, v)
+            if bound[v] < least:
+                lead, least = v, bound[v]
+    return lead
+
+
+@kernel
+def bound_in(problem: Problem, plans: Plans, r: int, v: int) -> float:
+    """Return what a request adds to a plan at least; inf where it can have no place.
+
+    Its boarding and its alighting are looked at slot by slot, the alighting as if nobody boarded before it, which
+    only makes it sooner. Delays of others are left out.
+    """
+    requests, cost, weights, pickup, dropoff = problem.requests, problem.cost, problem.weights, 2 * r, 2 * r + 1
+    here, there = requests.node[pickup], requests.node[dropoff]
+    earliest, latest = requests.earliest_s[pickup], requests.latest_s[pickup]
+    per_s, service = requests.riders[r] * weights.ride, requests.service_s[pickup]
+    arrive_until = min(requests.latest_s[dropoff], latest + service + requests.max_ride_s[r]) + TOLERANCE_S
+    least = alighting = np.inf
+    for k in range(plans.length[v], problem.vehicles.locked[v] - 1, -1):
+        begin_s, latest_next = plans.begin_s[v, k], plans.latest_s[v, k + 1]
+        if latest_next < earliest:
+            break  # and so is every slot before
+        if begin_s > arrive_until and k > 0:
+            continue
+        node, ahead = plans.node[v, k], plans.node[v, k + 1]
+        skipped = leg_s(cost, node, ahead)
+        onward = leg_s(cost, there, ahead) - skipped
+        if (begin_s <= latest + TOLERANCE_S or k == 0) and _carries(problem, plans, r, v, k):
+            begin, end = _next(problem, node, begin_s, plans.end_s[v, k], pickup)
+            if begin <= latest + TOLERANCE_S and _reaches(problem, plans, v, k + 1, pickup, begin, end):
+                detour = cost[node, here] + leg_s(cost, here, ahead) - skipped
+                add = weights.drive * detour + alighting
+                arrive, leave = _next(problem, here, begin, end, dropoff)
+                if arrive <= arrive_until and _reaches(problem, plans, v, k + 1, dropoff, arrive, leave):
+                    detour = cost[node, here] + cost[here, there] + onward
+                    add = min(add, weights.drive * detour + per_s * arrive)
+                own = requests.riders[r] * (weights.wait * (begin - earliest) - weights.ride * (begin + service))
+                least = min(least, own + add)
+        arrive, leave = _next(problem, node, begin_s, plans.end_s[v, k], dropoff)
+        if arrive <= arrive_until and _reaches(problem, plans, v, k + 1, dropoff, arrive, leave):
+            alighting = min(alighting, weights.drive * (cost[node, there] + onward) + per_s * arrive)
+    return least
 
 
 @kernel

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.random import Generator
 
 from sim.dispatch.insertion import Place, Search, best_place, place_in, settle_in
+from sim.dispatch.marks import mark
 from sim.dispatch.plans import Plans
 from sim.dispatch.problem import Floats, Ints, Problem, kernel
-from sim.dispatch.removal import Ruin, draw
+from sim.dispatch.removal import REMOVED, Ruin, draw
 
 ORDERS = 5
 GREEDY, REGRET = range(2)
@@ -45,11 +46,11 @@ def repair(problem: Problem, plans: Plans, search: Search, ruin: Ruin, offers: O
     else:
         _order(problem, ruin, search.rng, waiting)
         for n in range(waiting):
-            r = ruin.pool[n]
+            r = ruin.waiting[n]
             v, place = best_place(problem, plans, search, r)
             if v >= 0:
                 settle_in(problem, plans, search.draft, r, v, place)
-                ruin.touched[v] = True
+                mark(ruin.touched, v)
     return True
 
 
@@ -58,17 +59,17 @@ def _place_boarded(problem: Problem, plans: Plans, search: Search, ruin: Ruin) -
     """Place the alightings of requests that have boarded; list the others in the pool and return how many, or -1."""
     waiting = 0
     exact = Search(search.draft, search.rng, 0.0)
-    for n in range(ruin.size[0]):
+    for n in range(ruin.size[REMOVED]):
         r = ruin.removed[n]
         if plans.slot[2 * r] < 0 and np.isnan(problem.requests.boarded_s[r]):
-            ruin.pool[waiting] = r
+            ruin.waiting[waiting] = r
             waiting += 1
             continue
         v, place = best_place(problem, plans, exact, r)
         if v < 0:
             return -1
         settle_in(problem, plans, search.draft, r, v, place)
-        ruin.touched[v] = True
+        mark(ruin.touched, v)
     return waiting
 
 
@@ -77,7 +78,7 @@ def _order(problem: Problem, ruin: Ruin, rng: Generator, count: int) -> None:
     """Put the pool in an order drawn at random: any, early or narrow windows, long trips, high penalties first."""
     requests, order = problem.requests, draw(rng, ORDERS)
     for n in range(count):
-        r = ruin.pool[n]
+        r = ruin.waiting[n]
         if order == 0:
             score = rng.random()
         elif order == 1:
@@ -90,11 +91,11 @@ def _order(problem: Problem, ruin: Ruin, rng: Generator, count: int) -> None:
             score = -requests.penalty[r]
         ruin.score[n] = score
     for n in range(1, count):
-        r, score, at = ruin.pool[n], ruin.score[n], n
+        r, score, at = ruin.waiting[n], ruin.score[n], n
         while at > 0 and ruin.score[at - 1] > score:
-            ruin.pool[at], ruin.score[at] = ruin.pool[at - 1], ruin.score[at - 1]
+            ruin.waiting[at], ruin.score[at] = ruin.waiting[at - 1], ruin.score[at - 1]
             at -= 1
-        ruin.pool[at], ruin.score[at] = r, score
+        ruin.waiting[at], ruin.score[at] = r, score
 
 
 @kernel
@@ -105,12 +106,12 @@ def _place_by_regret(problem: Problem, plans: Plans, search: Search, ruin: Ruin,
         n, v = _most_regret(offers, waiting)
         if n < 0:
             return
-        r = ruin.pool[n]
+        r = ruin.waiting[n]
         place = Place(offers.after[n, v], offers.until[n, v], offers.cost[n, v])
         settle_in(problem, plans, search.draft, r, v, place)
-        ruin.touched[v] = True
+        mark(ruin.touched, v)
         waiting -= 1
-        ruin.pool[n] = ruin.pool[waiting]
+        ruin.waiting[n] = ruin.waiting[waiting]
         for u in range(len(plans.length)):
             offers.after[n, u], offers.until[n, u] = offers.after[waiting, u], offers.until[waiting, u]
             offers.cost[n, u] = offers.cost[waiting, u]
@@ -121,7 +122,7 @@ def _place_by_regret(problem: Problem, plans: Plans, search: Search, ruin: Ruin,
 def _ask(problem: Problem, plans: Plans, search: Search, ruin: Ruin, offers: Offers, waiting: int, v: int) -> None:
     """Work out what one plan offers to the requests in the pool."""
     for n in range(waiting):
-        r = ruin.pool[n]
+        r = ruin.waiting[n]
         offers.cost[n, v] = np.inf
         if problem.requests.vehicle[r] in (-1, v):
             place = place_in(problem, plans, search, r, v, np.inf)
