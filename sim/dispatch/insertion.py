@@ -122,35 +122,43 @@ def best_place(problem: Problem, plans: Plans, search: Search, r: int) -> tuple[
     if pinned >= 0:
         place = place_in(problem, plans, search, r, pinned, np.inf)
         return (pinned, place) if place.until >= 0 else (-1, nowhere)
-    best_v = lay_bounds(problem, plans, r)
-    if best_v < 0:
-        return -1, nowhere
-    best = place_in(problem, plans, search, r, best_v, np.inf)
-    if best.until < 0:
-        best_v = -1
-    searched = best_v
+    return best_among(problem, plans, search, r, bound_all(problem, plans, r))
+
+
+@kernel
+def bound_all(problem: Problem, plans: Plans, r: int) -> int:
+    """List the plans that may have a place for a request, bounded, in `plans.among`; return how many."""
+    count = 0
     for v in range(len(plans.length)):
+        plans.bound[v] = bound_in(problem, plans, r, v)
+        if plans.bound[v] < np.inf:
+            plans.among[count] = v
+            count += 1
+    return count
+
+
+@kernel
+def best_among(problem: Problem, plans: Plans, search: Search, r: int, count: int) -> tuple[int, Place]:
+    """Return the vehicle (-1: none) and the place where a request adds least, out of `count` bounded plans listed."""
+    best_v, best = -1, Place(-1, -1, np.inf)
+    if count == 0:
+        return best_v, best
+    among, bound = plans.among, plans.bound
+    lead = among[0]
+    for n in range(1, count):
+        if bound[among[n]] < bound[lead]:
+            lead = among[n]
+    place = place_in(problem, plans, search, r, lead, np.inf)
+    if place.until >= 0:
+        best_v, best = lead, place
+    for n in range(count):
+        v = among[n]
         below = best.cost + 2.0 * COST_STEP if v < best_v else best.cost
-        if plans.bound[v] < below and v != searched:
+        if bound[v] < below and v != lead:
             place = place_in(problem, plans, search, r, v, below)
             if place.until >= 0:
                 best_v, best = v, place
     return best_v, best
-
-
-@kernel
-def lay_bounds(problem: Problem, plans: Plans, r: int) -> int:
-    """Bound what a request adds to each plan; return the first vehicle of the least bound, -1 if no plan has one."""
-    lead, least = -1, np.inf
-    here, latest = problem.requests.node[2 * r], problem.requests.latest_s[2 * r] + TOLERANCE_S
-    travel_s, free_node, free_s, bound = problem.travel_s, plans.free_node, plans.free_s, plans.bound
-    for v in range(len(bound)):
-        bound[v] = np.inf
-        if free_s[v] + travel_s[free_node[v], here] <= latest:
-            bound[v] = bound_in(problem, plans, r, v)
-            if bound[v] < least:
-                lead, least = v, bound[v]
-    return lead
 
 
 @kernel
@@ -160,6 +168,9 @@ def bound_in(problem: Problem, plans: Plans, r: int, v: int) -> float:
     Its boarding and its alighting are looked at slot by slot, the alighting as if nobody boarded before it, which
     only makes it sooner. Delays of others are left out.
     """
+    way_s = problem.travel_s[plans.free_node[v], problem.requests.node[2 * r]]
+    if plans.free_s[v] + way_s > problem.requests.latest_s[2 * r] + TOLERANCE_S:
+        return np.inf
     requests, cost, weights, pickup, dropoff = problem.requests, problem.cost, problem.weights, 2 * r, 2 * r + 1
     here, there = requests.node[pickup], requests.node[dropoff]
     earliest, latest = requests.earliest_s[pickup], requests.latest_s[pickup]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.dispatch.granular import Granular, blank_granular
 from sim.dispatch.insertion import COST_STEP, Planner, Search
 from sim.dispatch.marks import Marks, blank_marks, clear, mark
 from sim.dispatch.plans import (
@@ -76,6 +77,7 @@ class _State(NamedTuple):
     best: Plans
     search: Search
     ruin: Ruin
+    granular: Granular
     offers: Offers
     dirty: Marks
 
@@ -93,7 +95,7 @@ def insert_all(problem: Problem, start: Sequence[Sequence[int]]) -> Solution:
     left = np.flatnonzero(plans.vehicle < 0)
     state.ruin.removed[: len(left)] = left
     state.ruin.size[REMOVED] = len(left)
-    repair(problem, plans, state.search, state.ruin, state.offers, REGRET)
+    repair(problem, plans, state.search, state.ruin, state.granular, state.offers, REGRET)
     return _solution(problem, plans, before)
 
 
@@ -136,6 +138,7 @@ def _prepare(
         best=lay_plans(problem, start, draft),
         search=Search(draft, rng, float(blinks)),
         ruin=ruin_of(problem, current),
+        granular=blank_granular(requests, vehicles),
         offers=blank_offers(min(requests, most), vehicles),
         dirty=blank_marks(vehicles),
     )
@@ -197,7 +200,7 @@ def _try(problem: Problem, state: _State, way: int, most: int, repair_way: int) 
     for n in range(ruin.touched.size[0]):
         if not refresh(problem, plans, ruin.touched.items[n], search.draft):
             return np.inf
-    if not repair(problem, plans, search, ruin, state.offers, repair_way):
+    if not repair(problem, plans, search, ruin, state.granular, state.offers, repair_way):
         return np.inf
     return _added_cost(problem, state)
 

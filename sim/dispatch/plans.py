@@ -25,8 +25,8 @@ class Plans(NamedTuple):
     `begin_s` and `end_s` are those of `Draft`, `latest_s` is the latest start that leaves the plan feasible, and
     `load` is what is on board after a slot, shape (vehicles, slots, dimensions). `length` is how many stops a plan
     has, `drive` and `rider` are its costs. `slot` holds by stop and `vehicle` by request: -1 for one whose alighting
-    is in no plan. `free_node` and `free_s` are where and when a vehicle's lock ends. `bound` is scratch: what the
-    request looked at last adds to each plan at least.
+    is in no plan. `free_node` and `free_s` are where and when a vehicle's lock ends. `bound` and `among` are
+    scratch: what the request looked at last adds to each plan at least, and the plans to be searched for it.
     """
 
     stop: Ints
@@ -43,6 +43,7 @@ class Plans(NamedTuple):
     free_node: Ints
     free_s: Floats
     bound: Floats
+    among: Ints
 
 
 def blank_plans(problem: Problem, width: int) -> Plans:
@@ -64,6 +65,7 @@ def blank_plans(problem: Problem, width: int) -> Plans:
         free_node=np.zeros(size, np.int64),
         free_s=np.zeros(size),
         bound=np.zeros(size),
+        among=np.zeros(size, np.int64),
     )
 
 
