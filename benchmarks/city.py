@@ -187,7 +187,7 @@ class Fleet:
             self.city.travel_s,
             self.city.travel_s,
             requests._replace(boarded_s=boarded_s, vehicle=np.where(np.isnan(boarded_s), -1, vehicle)),
-            vehicles_at(self.node, self.ready_s, self.load),
+            vehicles_at(self.node.copy(), self.ready_s.copy(), self.load.copy()),
             weights,
             hold=False,
         )

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.dispatch.insertion import Place, Search, best_among, best_place, bound_all, bound_in
+from sim.dispatch.bounds import bound_all, bound_in
+from sim.dispatch.insertion import Place, Search, best_among, best_place
 from sim.dispatch.marks import Marks
 from sim.dispatch.plans import Plans
 from sim.dispatch.problem import Ints, Problem, kernel
@@ -28,13 +29,13 @@ USES = 12
 
 
 class Granular(NamedTuple):
-    """The plans kept for each request, shape (requests, kept); `count` of them, the least bound first.
+    """The plans kept for each request, shape (requests, kept); `known` of them, the least bound first.
 
     `uses` is how often they were asked, 0 where they are not known. No plans are kept in a small fleet.
     """
 
     kept: Ints
-    count: Ints
+    known: Ints
     uses: Ints
 
 
@@ -77,7 +78,7 @@ def learn(problem: Problem, plans: Plans, granular: Granular, r: int) -> bool:
         if at < most:
             kept[at] = v
             count = min(count + 1, most)
-    granular.count[r] = count
+    granular.known[r] = count
     return True
 
 
@@ -85,13 +86,13 @@ def learn(problem: Problem, plans: Plans, granular: Granular, r: int) -> bool:
 def _bound_likely(problem: Problem, plans: Plans, granular: Granular, touched: Marks, r: int) -> int:
     """List the plans kept for a request and those touched, bounded, in `plans.among`; return how many."""
     among, count = plans.among, 0
-    for n in range(granular.count[r] + touched.size[0]):
-        if n < granular.count[r]:
+    for n in range(granular.known[r] + touched.size[0]):
+        if n < granular.known[r]:
             v = granular.kept[r, n]
             if touched.held[v]:
                 continue
         else:
-            v = touched.items[n - granular.count[r]]
+            v = touched.items[n - granular.known[r]]
         plans.bound[v] = bound_in(problem, plans, r, v)
         if plans.bound[v] < np.inf:
             among[count] = v

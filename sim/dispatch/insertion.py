@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
+from sim.dispatch.bounds import bound_all, has_room, next_dwell, reaches
 from sim.dispatch.plans import (
     Plans,
     carries,
@@ -126,18 +127,6 @@ def best_place(problem: Problem, plans: Plans, search: Search, r: int) -> tuple[
 
 
 @kernel
-def bound_all(problem: Problem, plans: Plans, r: int) -> int:
-    """List the plans that may have a place for a request, bounded, in `plans.among`; return how many."""
-    count = 0
-    for v in range(len(plans.length)):
-        plans.bound[v] = bound_in(problem, plans, r, v)
-        if plans.bound[v] < np.inf:
-            plans.among[count] = v
-            count += 1
-    return count
-
-
-@kernel
 def best_among(problem: Problem, plans: Plans, search: Search, r: int, count: int) -> tuple[int, Place]:
     """Return the vehicle (-1: none) and the place where a request adds least, out of `count` bounded plans listed."""
     best_v, best = -1, Place(-1, -1, np.inf)
@@ -162,48 +151,6 @@ def best_among(problem: Problem, plans: Plans, search: Search, r: int, count: in
 
 
 @kernel
-def bound_in(problem: Problem, plans: Plans, r: int, v: int) -> float:
-    """Return what a request adds to a plan at least; inf where it can have no place.
-
-    Its boarding and its alighting are looked at slot by slot, the alighting as if nobody boarded before it, which
-    only makes it sooner. Delays of others are left out.
-    """
-    way_s = problem.travel_s[plans.free_node[v], problem.requests.node[2 * r]]
-    if plans.free_s[v] + way_s > problem.requests.latest_s[2 * r] + TOLERANCE_S:
-        return np.inf
-    requests, cost, weights, pickup, dropoff = problem.requests, problem.cost, problem.weights, 2 * r, 2 * r + 1
-    here, there = requests.node[pickup], requests.node[dropoff]
-    earliest, latest = requests.earliest_s[pickup], requests.latest_s[pickup]
-    per_s, service = requests.riders[r] * weights.ride, requests.service_s[pickup]
-    arrive_until = min(requests.latest_s[dropoff], latest + service + requests.max_ride_s[r]) + TOLERANCE_S
-    least = alighting = np.inf
-    for k in range(plans.length[v], problem.vehicles.locked[v] - 1, -1):
-        begin_s, latest_next = plans.begin_s[v, k], plans.latest_s[v, k + 1]
-        if latest_next < earliest:
-            break  # and so is every slot before
-        if begin_s > arrive_until and k > 0:
-            continue
-        node, ahead = plans.node[v, k], plans.node[v, k + 1]
-        skipped = leg_s(cost, node, ahead)
-        onward = leg_s(cost, there, ahead) - skipped
-        if (begin_s <= latest + TOLERANCE_S or k == 0) and _carries(problem, plans, r, v, k):
-            begin, end = _next(problem, node, begin_s, plans.end_s[v, k], pickup)
-            if begin <= latest + TOLERANCE_S and _reaches(problem, plans, v, k + 1, pickup, begin, end):
-                detour = cost[node, here] + leg_s(cost, here, ahead) - skipped
-                add = weights.drive * detour + alighting
-                arrive, leave = _next(problem, here, begin, end, dropoff)
-                if arrive <= arrive_until and _reaches(problem, plans, v, k + 1, dropoff, arrive, leave):
-                    detour = cost[node, here] + cost[here, there] + onward
-                    add = min(add, weights.drive * detour + per_s * arrive)
-                own = requests.riders[r] * (weights.wait * (begin - earliest) - weights.ride * (begin + service))
-                least = min(least, own + add)
-        arrive, leave = _next(problem, node, begin_s, plans.end_s[v, k], dropoff)
-        if arrive <= arrive_until and _reaches(problem, plans, v, k + 1, dropoff, arrive, leave):
-            alighting = min(alighting, weights.drive * (cost[node, there] + onward) + per_s * arrive)
-    return least
-
-
-@kernel
 def place_in(problem: Problem, plans: Plans, search: Search, r: int, v: int, below: float) -> Place:
     """Return the place in one plan where a request adds least, if it adds less than `below`."""
     if plans.length[v] + 4 > plans.stop.shape[1]:  # start, end, and two stops more
@@ -215,44 +162,15 @@ def place_in(problem: Problem, plans: Plans, search: Search, r: int, v: int, bel
     for after in range(problem.vehicles.locked[v], plans.length[v] + 1):
         if plans.begin_s[v, after] > latest + TOLERANCE_S and after > 0:
             break
-        if plans.latest_s[v, after + 1] < earliest or not _carries(problem, plans, r, v, after):
+        if plans.latest_s[v, after + 1] < earliest or not has_room(problem, plans, r, v, after):
             continue
-        begin, end = _next(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
-        if begin > latest + TOLERANCE_S or not _reaches(problem, plans, v, after + 1, pickup, begin, end):
+        begin, end = next_dwell(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
+        if begin > latest + TOLERANCE_S or not reaches(problem, plans, v, after + 1, pickup, begin, end):
             continue
         if search.blinks > 0.0 and search.rng.random() < search.blinks:
             continue
         best = _alighting_after(problem, plans, search, r, v, after, best)
     return best
-
-
-@kernel
-def _carries(problem: Problem, plans: Plans, r: int, v: int, slot: int) -> bool:
-    """Return whether the request fits in with what is on board after a slot."""
-    for d in range(plans.load.shape[2]):
-        if plans.load[v, slot, d] + problem.requests.load[r, d] > problem.vehicles.capacity[v, d]:
-            return False
-    return True
-
-
-@kernel
-def _next(problem: Problem, node: int, begin: float, end: float, s: int) -> tuple[float, float]:
-    """Return begin and end of the dwell at stop s after one at `node`."""
-    requests = problem.requests
-    if requests.node[s] == node:
-        begin = max(begin, requests.earliest_s[s])
-        return begin, max(end, begin + requests.service_s[s])
-    begin = max(end + problem.travel_s[node, requests.node[s]], requests.earliest_s[s])
-    return begin, begin + requests.service_s[s]
-
-
-@kernel
-def _reaches(problem: Problem, plans: Plans, v: int, slot: int, s: int, begin: float, end: float) -> bool:
-    """Return whether a slot of the plan can follow stop s without coming too late."""
-    node, ahead = problem.requests.node[s], plans.node[v, slot]
-    if node == ahead and slot <= plans.length[v]:
-        return bool(begin <= plans.latest_s[v, slot] + TOLERANCE_S)
-    return bool(end + leg_s(problem.travel_s, node, ahead) <= plans.latest_s[v, slot] + TOLERANCE_S)
 
 
 class _Boarding(NamedTuple):
@@ -275,7 +193,7 @@ class _Boarding(NamedTuple):
 def _board(problem: Problem, plans: Plans, r: int, v: int, after: int) -> _Boarding:
     requests, weights, pickup = problem.requests, problem.weights, 2 * r
     node, here, ahead = plans.node[v, after], requests.node[pickup], plans.node[v, after + 1]
-    begin, end = _next(problem, node, plans.begin_s[v, after], plans.end_s[v, after], pickup)
+    begin, end = next_dwell(problem, node, plans.begin_s[v, after], plans.end_s[v, after], pickup)
     held = begin
     if problem.hold:
         held = requests.latest_s[pickup]
@@ -306,15 +224,15 @@ def _alighting_after(problem: Problem, plans: Plans, search: Search, r: int, v: 
         ahead = plans.node[v, until + 1]
         if until > after:
             s = plans.stop[v, until]
-            if not _carries(problem, plans, r, v, until):
+            if not has_room(problem, plans, r, v, until):
                 break
-            begin, end = _next(problem, node, begin, end, s)
+            begin, end = next_dwell(problem, node, begin, end, s)
             if begin > min(plans.latest_s[v, until], board.ride_until) + TOLERANCE_S:
                 break
             if until == after + 1:
                 added += cost[node, requests.node[s]]
             node = requests.node[s]
-        arrive, leave = _next(problem, node, begin, end, dropoff)
+        arrive, leave = next_dwell(problem, node, begin, end, dropoff)
         if arrive > board.ride_until + TOLERANCE_S:
             continue
         detour = added + cost[node, there] + leg_s(cost, there, ahead)
@@ -323,7 +241,7 @@ def _alighting_after(problem: Problem, plans: Plans, search: Search, r: int, v: 
         detour *= problem.weights.drive
         if detour + board.own + board.per_s * arrive >= best.cost - COST_STEP:
             continue
-        if _reaches(problem, plans, v, until + 1, dropoff, arrive, leave):
+        if reaches(problem, plans, v, until + 1, dropoff, arrive, leave):
             best = _timed(problem, plans, search, r, v, Place(after, until, detour), best)
     return best
 
@@ -343,12 +261,12 @@ def _alighting_in(problem: Problem, plans: Plans, search: Search, r: int, v: int
         if until < problem.vehicles.locked[v]:
             continue
         node, ahead = plans.node[v, until], plans.node[v, until + 1]
-        arrive, leave = _next(problem, node, plans.begin_s[v, until], plans.end_s[v, until], dropoff)
+        arrive, leave = next_dwell(problem, node, plans.begin_s[v, until], plans.end_s[v, until], dropoff)
         if arrive > latest + TOLERANCE_S:
             continue
         detour = cost[node, there] + leg_s(cost, there, ahead) - leg_s(cost, node, ahead)
         detour *= problem.weights.drive
-        if detour < best.cost - COST_STEP and _reaches(problem, plans, v, until + 1, dropoff, arrive, leave):
+        if detour < best.cost - COST_STEP and reaches(problem, plans, v, until + 1, dropoff, arrive, leave):
             best = _timed(problem, plans, search, r, v, Place(-1, until, detour), best)
     return best
 

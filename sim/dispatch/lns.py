@@ -31,6 +31,9 @@ from sim.dispatch.schedule import blank_draft, time_plan
 
 Stops = tuple[int, ...]
 
+BATCH = 256
+"""How many requests `insert_all` weighs against each other; its time grows with their square."""
+
 
 class Solution(NamedTuple):
     """The plans, their cost with the penalties of the requests left unserved, which those are, and the cost saved."""
@@ -83,19 +86,25 @@ class _State(NamedTuple):
 
 
 def insert_all(problem: Problem, start: Sequence[Sequence[int]]) -> Solution:
-    """Place what the plans leave out, by regret; what finds no place stays unserved.
+    """Place what the plans leave out, by regret, early requests first where they are many; some may find no place.
 
     Raises
     ------
     ControllerError
         The problem is not valid, or a plan breaks a limit.
     """
-    problem, state = _prepare(problem, start, seed=0, blinks=0.0, most=len(problem.requests.riders))
-    plans, before = state.current, total_cost(problem, state.current)
+    count = len(problem.requests.riders)
+    problem, state = _prepare(problem, start, seed=0, blinks=0.0, most=min(count, BATCH))
+    plans, ruin, before = state.current, state.ruin, total_cost(problem, state.current)
     left = np.flatnonzero(plans.vehicle < 0)
-    state.ruin.removed[: len(left)] = left
-    state.ruin.size[REMOVED] = len(left)
-    repair(problem, plans, state.search, state.ruin, state.granular, state.offers, REGRET)
+    if len(left) > BATCH:
+        left = left[np.argsort(problem.requests.earliest_s[2 * left], kind="stable")]
+    for first in range(0, len(left), BATCH):
+        batch = left[first : first + BATCH]
+        ruin.removed[: len(batch)] = batch
+        ruin.size[REMOVED] = len(batch)
+        clear(ruin.touched)
+        repair(problem, plans, state.search, ruin, state.granular, state.offers, REGRET)
     return _solution(problem, plans, before)
 
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
+from sim.dispatch.bounds import bound_in
 from sim.dispatch.granular import KEPT, SMALL_FLEET, Granular, learn, likely_place
-from sim.dispatch.insertion import Place, Search, best_place, bound_in, place_in, settle_in
+from sim.dispatch.insertion import Place, Search, best_place, place_in, settle_in
 from sim.dispatch.marks import mark
 from sim.dispatch.plans import Plans
 from sim.dispatch.problem import Floats, Ints, Problem, kernel
@@ -158,7 +159,7 @@ def _ask_all(
                 _ask(problem, plans, search, offers, n, r, v)
             continue
         learn(problem, plans, granular, r)
-        for k in range(granular.count[r]):
+        for k in range(granular.known[r]):
             _ask(problem, plans, search, offers, n, r, granular.kept[r, k])
         for k in range(ruin.touched.size[0]):
             v = ruin.touched.items[k]
