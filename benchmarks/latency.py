@@ -66,8 +66,8 @@ def laid(city: Streets, *, size: int, probes: int, rng: np.random.Generator) -> 
     guest = np.arange(len(people.origin)) % size
     origin = near[node[guest], rng.integers(0, near.shape[1], len(guest))]
     requests = columns(city, people._replace(origin=origin))
-    requests.latest_s[::2] += 900.0
-    requests = requests._replace(vehicle=guest, max_ride_s=requests.max_ride_s + 900.0)
+    requests.latest_s[::2] += 1800.0
+    requests = requests._replace(vehicle=guest, max_ride_s=requests.max_ride_s + 1800.0)
     vehicles = vehicles_at(node, np.zeros(size), np.zeros(size, np.int64))
     weights = weights_of(LnsParameters())
     problem = Problem(city.travel_s, city.travel_s, requests, vehicles, weights, hold=False)
