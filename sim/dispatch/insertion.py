@@ -1,5 +1,9 @@
 """The best place of a request: every vehicle, every pair of positions, exactly.
 
+A first pass drops the vehicles that cannot come to the boarding in time even if they went there next, which takes one
+look each, and bounds from below what the request adds to the plans of the others, in linear time. The plan of
+the least bound is searched first, and after it only those whose bound lies below the best place found.
+
 A place is looked at in constant time first: what its ways cost, whether the vehicle comes in time from the slot
 before, carries the load, reaches the slot behind before its latest start, and keeps the request's own ride. Only
 a place that passes and would be the cheapest so far is timed in full, by the rules of `schedule`, so that what is
@@ -16,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
+from sim.dispatch.bounds import bound_all, has_room, next_dwell, reaches
 from sim.dispatch.plans import (
     Plans,
     carries,
@@ -113,11 +118,33 @@ class Planner:
 @kernel
 def best_place(problem: Problem, plans: Plans, search: Search, r: int) -> tuple[int, Place]:
     """Return the vehicle (-1: none) and the place where a request adds least."""
-    best_v, best = -1, Place(-1, -1, np.inf)
+    nowhere = Place(-1, -1, np.inf)
     pinned = problem.requests.vehicle[r]
-    for v in range(len(plans.length)):
-        if pinned < 0 or pinned == v:
-            place = place_in(problem, plans, search, r, v, best.cost)
+    if pinned >= 0:
+        place = place_in(problem, plans, search, r, pinned, np.inf)
+        return (pinned, place) if place.until >= 0 else (-1, nowhere)
+    return best_among(problem, plans, search, r, bound_all(problem, plans, r))
+
+
+@kernel
+def best_among(problem: Problem, plans: Plans, search: Search, r: int, count: int) -> tuple[int, Place]:
+    """Return the vehicle (-1: none) and the place where a request adds least, out of `count` bounded plans listed."""
+    best_v, best = -1, Place(-1, -1, np.inf)
+    if count == 0:
+        return best_v, best
+    among, bound = plans.among, plans.bound
+    lead = among[0]
+    for n in range(1, count):
+        if bound[among[n]] < bound[lead]:
+            lead = among[n]
+    place = place_in(problem, plans, search, r, lead, np.inf)
+    if place.until >= 0:
+        best_v, best = lead, place
+    for n in range(count):
+        v = among[n]
+        below = best.cost + 2.0 * COST_STEP if v < best_v else best.cost
+        if bound[v] < below and v != lead:
+            place = place_in(problem, plans, search, r, v, below)
             if place.until >= 0:
                 best_v, best = v, place
     return best_v, best
@@ -135,44 +162,15 @@ def place_in(problem: Problem, plans: Plans, search: Search, r: int, v: int, bel
     for after in range(problem.vehicles.locked[v], plans.length[v] + 1):
         if plans.begin_s[v, after] > latest + TOLERANCE_S and after > 0:
             break
-        if plans.latest_s[v, after + 1] < earliest or not _carries(problem, plans, r, v, after):
+        if plans.latest_s[v, after + 1] < earliest or not has_room(problem, plans, r, v, after):
             continue
-        begin, end = _next(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
-        if begin > latest + TOLERANCE_S or not _reaches(problem, plans, v, after + 1, pickup, begin, end):
+        begin, end = next_dwell(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
+        if begin > latest + TOLERANCE_S or not reaches(problem, plans, v, after + 1, pickup, begin, end):
             continue
         if search.blinks > 0.0 and search.rng.random() < search.blinks:
             continue
         best = _alighting_after(problem, plans, search, r, v, after, best)
     return best
-
-
-@kernel
-def _carries(problem: Problem, plans: Plans, r: int, v: int, slot: int) -> bool:
-    """Return whether the request fits in with what is on board after a slot."""
-    for d in range(plans.load.shape[2]):
-        if plans.load[v, slot, d] + problem.requests.load[r, d] > problem.vehicles.capacity[v, d]:
-            return False
-    return True
-
-
-@kernel
-def _next(problem: Problem, node: int, begin: float, end: float, s: int) -> tuple[float, float]:
-    """Return begin and end of the dwell at stop s after one at `node`."""
-    requests = problem.requests
-    if requests.node[s] == node:
-        begin = max(begin, requests.earliest_s[s])
-        return begin, max(end, begin + requests.service_s[s])
-    begin = max(end + problem.travel_s[node, requests.node[s]], requests.earliest_s[s])
-    return begin, begin + requests.service_s[s]
-
-
-@kernel
-def _reaches(problem: Problem, plans: Plans, v: int, slot: int, s: int, begin: float, end: float) -> bool:
-    """Return whether a slot of the plan can follow stop s without coming too late."""
-    node, ahead = problem.requests.node[s], plans.node[v, slot]
-    if node == ahead and slot <= plans.length[v]:
-        return bool(begin <= plans.latest_s[v, slot] + TOLERANCE_S)
-    return bool(end + leg_s(problem.travel_s, node, ahead) <= plans.latest_s[v, slot] + TOLERANCE_S)
 
 
 class _Boarding(NamedTuple):
@@ -195,7 +193,7 @@ class _Boarding(NamedTuple):
 def _board(problem: Problem, plans: Plans, r: int, v: int, after: int) -> _Boarding:
     requests, weights, pickup = problem.requests, problem.weights, 2 * r
     node, here, ahead = plans.node[v, after], requests.node[pickup], plans.node[v, after + 1]
-    begin, end = _next(problem, node, plans.begin_s[v, after], plans.end_s[v, after], pickup)
+    begin, end = next_dwell(problem, node, plans.begin_s[v, after], plans.end_s[v, after], pickup)
     held = begin
     if problem.hold:
         held = requests.latest_s[pickup]
@@ -226,15 +224,15 @@ def _alighting_after(problem: Problem, plans: Plans, search: Search, r: int, v: 
         ahead = plans.node[v, until + 1]
         if until > after:
             s = plans.stop[v, until]
-            if not _carries(problem, plans, r, v, until):
+            if not has_room(problem, plans, r, v, until):
                 break
-            begin, end = _next(problem, node, begin, end, s)
+            begin, end = next_dwell(problem, node, begin, end, s)
             if begin > min(plans.latest_s[v, until], board.ride_until) + TOLERANCE_S:
                 break
             if until == after + 1:
                 added += cost[node, requests.node[s]]
             node = requests.node[s]
-        arrive, leave = _next(problem, node, begin, end, dropoff)
+        arrive, leave = next_dwell(problem, node, begin, end, dropoff)
         if arrive > board.ride_until + TOLERANCE_S:
             continue
         detour = added + cost[node, there] + leg_s(cost, there, ahead)
@@ -243,7 +241,7 @@ def _alighting_after(problem: Problem, plans: Plans, search: Search, r: int, v: 
         detour *= problem.weights.drive
         if detour + board.own + board.per_s * arrive >= best.cost - COST_STEP:
             continue
-        if _reaches(problem, plans, v, until + 1, dropoff, arrive, leave):
+        if reaches(problem, plans, v, until + 1, dropoff, arrive, leave):
             best = _timed(problem, plans, search, r, v, Place(after, until, detour), best)
     return best
 
@@ -263,12 +261,12 @@ def _alighting_in(problem: Problem, plans: Plans, search: Search, r: int, v: int
         if until < problem.vehicles.locked[v]:
             continue
         node, ahead = plans.node[v, until], plans.node[v, until + 1]
-        arrive, leave = _next(problem, node, plans.begin_s[v, until], plans.end_s[v, until], dropoff)
+        arrive, leave = next_dwell(problem, node, plans.begin_s[v, until], plans.end_s[v, until], dropoff)
         if arrive > latest + TOLERANCE_S:
             continue
         detour = cost[node, there] + leg_s(cost, there, ahead) - leg_s(cost, node, ahead)
         detour *= problem.weights.drive
-        if detour < best.cost - COST_STEP and _reaches(problem, plans, v, until + 1, dropoff, arrive, leave):
+        if detour < best.cost - COST_STEP and reaches(problem, plans, v, until + 1, dropoff, arrive, leave):
             best = _timed(problem, plans, search, r, v, Place(-1, until, detour), best)
     return best
 

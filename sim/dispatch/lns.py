@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sim.dispatch.granular import Granular, blank_granular
 from sim.dispatch.insertion import COST_STEP, Planner, Search
+from sim.dispatch.marks import Marks, blank_marks, clear, mark
 from sim.dispatch.plans import (
     Plans,
-    copy_places,
-    copy_plan,
+    copy_plans,
     lay_plans,
     refresh,
     stops_of,
@@ -25,11 +25,14 @@ from sim.dispatch.plans import (
 )
 from sim.dispatch.problem import Floats, Problem, kernel, laid_out, require_plans, smallest_problem
 from sim.dispatch.relax import relax
-from sim.dispatch.removal import Ruin, blank_ruin, remove
+from sim.dispatch.removal import REMOVED, Ruin, remove, ruin_of, settle_pool
 from sim.dispatch.repair import GREEDY, REGRET, Offers, blank_offers, repair
 from sim.dispatch.schedule import blank_draft, time_plan
 
 Stops = tuple[int, ...]
+
+BATCH = 256
+"""How many requests `insert_all` weighs against each other; its time grows with their square."""
 
 
 class Solution(NamedTuple):
@@ -67,31 +70,41 @@ class Tuning(NamedTuple):
 
 
 class _State(NamedTuple):
-    """The plans at hand, those being tried, the best so far, and what is needed to change them."""
+    """The plans at hand, those being tried, the best so far, and what is needed to change them.
+
+    `dirty` are the vehicles whose plans at hand differ from the best.
+    """
 
     current: Plans
     trial: Plans
     best: Plans
     search: Search
     ruin: Ruin
+    granular: Granular
     offers: Offers
-    dirty: NDArray[np.bool_]
+    dirty: Marks
 
 
 def insert_all(problem: Problem, start: Sequence[Sequence[int]]) -> Solution:
-    """Place what the plans leave out, by regret; what finds no place stays unserved.
+    """Place what the plans leave out, by regret, early requests first where they are many; some may find no place.
 
     Raises
     ------
     ControllerError
         The problem is not valid, or a plan breaks a limit.
     """
-    problem, state = _prepare(problem, start, seed=0, blinks=0.0, most=len(problem.requests.riders))
-    plans, before = state.current, total_cost(problem, state.current)
+    count = len(problem.requests.riders)
+    problem, state = _prepare(problem, start, seed=0, blinks=0.0, most=min(count, BATCH))
+    plans, ruin, before = state.current, state.ruin, total_cost(problem, state.current)
     left = np.flatnonzero(plans.vehicle < 0)
-    state.ruin.removed[: len(left)] = left
-    state.ruin.size[0] = len(left)
-    repair(problem, plans, state.search, state.ruin, state.offers, REGRET)
+    if len(left) > BATCH:
+        left = left[np.argsort(problem.requests.earliest_s[2 * left], kind="stable")]
+    for first in range(0, len(left), BATCH):
+        batch = left[first : first + BATCH]
+        ruin.removed[: len(batch)] = batch
+        ruin.size[REMOVED] = len(batch)
+        clear(ruin.touched)
+        repair(problem, plans, state.search, ruin, state.granular, state.offers, REGRET)
     return _solution(problem, plans, before)
 
 
@@ -127,14 +140,16 @@ def _prepare(
     requests, vehicles = len(problem.requests.riders), len(problem.vehicles.ready_s)
     draft = blank_draft(requests, width_for(problem, start))
     rng = np.random.Generator(np.random.PCG64(seed))
+    current = lay_plans(problem, start, draft)
     return problem, _State(
-        current=lay_plans(problem, start, draft),
+        current=current,
         trial=lay_plans(problem, start, draft),
         best=lay_plans(problem, start, draft),
         search=Search(draft, rng, float(blinks)),
-        ruin=blank_ruin(requests, vehicles),
+        ruin=ruin_of(problem, current),
+        granular=blank_granular(requests, vehicles),
         offers=blank_offers(min(requests, most), vehicles),
-        dirty=np.zeros(vehicles, np.bool_),
+        dirty=blank_marks(vehicles),
     )
 
 
@@ -162,7 +177,7 @@ def _solution(problem: Problem, plans: Plans, before: float) -> Solution:
 def _anneal(
     problem: Problem, state: _State, iterations: int, temperatures: Floats, ways: Floats, most: int, regret: float
 ) -> None:
-    rng, touched, dirty = state.search.rng, state.ruin.touched, state.dirty
+    rng, ruin, dirty = state.search.rng, state.ruin, state.dirty
     cost = best = total_cost(problem, state.current)
     temperature = temperatures[0]
     factor = (temperatures[1] / temperatures[0]) ** (1.0 / max(1, iterations)) if temperature > 0.0 else 1.0
@@ -170,42 +185,47 @@ def _anneal(
         way, drawn = 0, rng.random()
         while drawn >= ways[way]:
             way += 1
-        tried = _try(problem, state, way, most, REGRET if rng.random() < regret else GREEDY)
-        if tried < cost - temperature * np.log(1.0 - rng.random()):
-            cost = tried
-            _keep(state.trial, state.current, touched)
-            for v in range(len(dirty)):
-                dirty[v] = dirty[v] or touched[v]
+        added = _try(problem, state, way, most, REGRET if rng.random() < regret else GREEDY)
+        if added < -temperature * np.log(1.0 - rng.random()):
+            cost += added
+            settle_pool(state.current, state.trial, ruin)
+            copy_plans(state.trial, state.current, ruin.touched)
+            for n in range(ruin.touched.size[0]):
+                mark(dirty, ruin.touched.items[n])
             if cost < best - COST_STEP:
                 best = cost
-                _keep(state.current, state.best, dirty)
-                for v in range(len(dirty)):
-                    dirty[v] = False
+                copy_plans(state.current, state.best, dirty)
+                clear(dirty)
         else:
-            _keep(state.current, state.trial, touched)
+            copy_plans(state.current, state.trial, ruin.touched)
         temperature *= factor
 
 
 @kernel
 def _try(problem: Problem, state: _State, way: int, most: int, repair_way: int) -> float:
-    """Take some requests out of the trial's plans and place them anew; return the cost, inf where that fails."""
+    """Take some requests out of the trial's plans and place them anew; return the cost added, inf where that fails."""
     plans, ruin, search = state.trial, state.ruin, state.search
     remove(problem, plans, ruin, search.rng, way, most)
-    for v in range(len(plans.length)):
-        if ruin.touched[v] and not refresh(problem, plans, v, search.draft):
+    for n in range(ruin.touched.size[0]):
+        if not refresh(problem, plans, ruin.touched.items[n], search.draft):
             return np.inf
-    if not repair(problem, plans, search, ruin, state.offers, repair_way):
+    if not repair(problem, plans, search, ruin, state.granular, state.offers, repair_way):
         return np.inf
-    return total_cost(problem, plans)
+    return _added_cost(problem, state)
 
 
 @kernel
-def _keep(source: Plans, target: Plans, changed: NDArray[np.bool_]) -> None:
-    """Copy the changed plans."""
-    for v in range(len(changed)):
-        if changed[v]:
-            copy_plan(source, target, v)
-    copy_places(source, target)
+def _added_cost(problem: Problem, state: _State) -> float:
+    """Return what the trial costs more than the plans at hand; only touched plans and removed requests can differ."""
+    old, new, ruin, added = state.current, state.trial, state.ruin, 0.0
+    for n in range(ruin.touched.size[0]):
+        v = ruin.touched.items[n]
+        added += new.drive[v] - old.drive[v] + new.rider[v] - old.rider[v]
+    for n in range(ruin.size[REMOVED]):
+        r = ruin.removed[n]
+        if (new.vehicle[r] < 0) != (old.vehicle[r] < 0):
+            added += problem.requests.penalty[r] if new.vehicle[r] < 0 else -problem.requests.penalty[r]
+    return added
 
 
 def compile_kernels() -> None:

@@ -7,12 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.dispatch.marks import Marks
 from sim.dispatch.problem import Floats, Ints, Problem, kernel
 from sim.dispatch.schedule import Draft, drive_cost, lay_latest, rider_cost, settle
 from sim.errors import ControllerError
 
-MAX_CELLS = 1 << 19
-"""Bound on vehicles times stops; only fleets of thousands come near it."""
+MAX_CELLS = 1 << 17
+"""Bound on vehicles times stops, beyond what the plans need; only fleets of hundreds come near it."""
+
+SPARE_STOPS = 16
+"""How many stops the longest plan may grow by in any case."""
 
 
 class Plans(NamedTuple):
@@ -21,7 +25,8 @@ class Plans(NamedTuple):
     `begin_s` and `end_s` are those of `Draft`, `latest_s` is the latest start that leaves the plan feasible, and
     `load` is what is on board after a slot, shape (vehicles, slots, dimensions). `length` is how many stops a plan
     has, `drive` and `rider` are its costs. `slot` holds by stop and `vehicle` by request: -1 for one whose alighting
-    is in no plan.
+    is in no plan. `free_node` and `free_s` are where and when a vehicle's lock ends. `bound` and `among` are
+    scratch: what the request looked at last adds to each plan at least, and the plans to be searched for it.
     """
 
     stop: Ints
@@ -35,6 +40,10 @@ class Plans(NamedTuple):
     rider: Floats
     slot: Ints
     vehicle: Ints
+    free_node: Ints
+    free_s: Floats
+    bound: Floats
+    among: Ints
 
 
 def blank_plans(problem: Problem, width: int) -> Plans:
@@ -53,6 +62,10 @@ def blank_plans(problem: Problem, width: int) -> Plans:
         rider=np.zeros(size),
         slot=np.full(2 * requests, -1, np.int64),
         vehicle=np.full(requests, -1, np.int64),
+        free_node=np.zeros(size, np.int64),
+        free_s=np.zeros(size),
+        bound=np.zeros(size),
+        among=np.zeros(size, np.int64),
     )
 
 
@@ -60,7 +73,7 @@ def width_for(problem: Problem, stops: Sequence[Sequence[int]]) -> int:
     """Return how many stops a plan may come to hold."""
     longest = max((len(plan) for plan in stops), default=0)
     size = max(1, len(stops))
-    return min(len(problem.requests.node), max(longest + 2, MAX_CELLS // size))
+    return min(len(problem.requests.node), max(longest + SPARE_STOPS, MAX_CELLS // size))
 
 
 def lay_plans(problem: Problem, stops: Sequence[Sequence[int]], draft: Draft) -> Plans:
@@ -111,6 +124,7 @@ def refresh(problem: Problem, plans: Plans, v: int, draft: Draft) -> bool:
         plans.node[v, k] = draft.node[k]
         plans.begin_s[v, k] = draft.begin_s[k]
         plans.end_s[v, k] = draft.end_s[k]
+    plans.free_node[v], plans.free_s[v] = draft.node[vehicles.locked[v]], draft.begin_s[vehicles.locked[v]]
     plans.drive[v] = drive_cost(problem, draft, count)
     plans.rider[v] = rider_cost(problem, draft, count)
     return True
@@ -171,29 +185,38 @@ def take_out(plans: Plans, v: int, r: int, first: int) -> None:
 
 
 @kernel
-def copy_plan(source: Plans, target: Plans, v: int) -> None:
-    """Copy one plan; whose requests are where is left to `copy_places`."""
-    slots = source.length[v] + 2
-    for k in range(slots):
-        target.stop[v, k] = source.stop[v, k]
+def copy_plans(source: Plans, target: Plans, changed: Marks) -> None:
+    """Copy the plans of some vehicles, and where their requests are; no other plan may differ."""
+    for n in range(changed.size[0]):
+        v = changed.items[n]
+        for k in range(1, target.length[v] + 1):
+            s = target.stop[v, k]
+            target.slot[s] = -1
+            if s % 2 == 1:
+                target.vehicle[s // 2] = -1
+    for n in range(changed.size[0]):
+        _copy_plan(source, target, changed.items[n])
+
+
+@kernel
+def _copy_plan(source: Plans, target: Plans, v: int) -> None:
+    for k in range(source.length[v] + 2):
+        s = source.stop[v, k]
+        target.stop[v, k] = s
         target.node[v, k] = source.node[v, k]
         target.begin_s[v, k] = source.begin_s[v, k]
         target.end_s[v, k] = source.end_s[v, k]
         target.latest_s[v, k] = source.latest_s[v, k]
         for d in range(source.load.shape[2]):
             target.load[v, k, d] = source.load[v, k, d]
+        if 1 <= k <= source.length[v]:
+            target.slot[s] = k
+            if s % 2 == 1:
+                target.vehicle[s // 2] = v
     target.length[v] = source.length[v]
+    target.free_node[v], target.free_s[v] = source.free_node[v], source.free_s[v]
     target.drive[v] = source.drive[v]
     target.rider[v] = source.rider[v]
-
-
-@kernel
-def copy_places(source: Plans, target: Plans) -> None:
-    """Copy where the requests are."""
-    for r in range(len(source.vehicle)):
-        target.slot[2 * r] = source.slot[2 * r]
-        target.slot[2 * r + 1] = source.slot[2 * r + 1]
-        target.vehicle[r] = source.vehicle[r]
 
 
 @kernel

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import ControllerError
+from sim.kernels import cached
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,8 +40,8 @@ def kernel(function: Function) -> Function:
     References to arrays are not counted in it (`_nrt`): each look into a tuple of arrays would cost an atomic add
     and its undoing, which measured as five sixths of the search's time.
     """
-    compiled = numba.njit(cache=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]  # no stub
-    return cast("Function", compiled(function))
+    compiled = numba.njit(error_model="numpy", _nrt=False)  # type: ignore[call-overload]  # no stub
+    return cached(cast("Function", compiled(function)))
 
 
 class Requests(NamedTuple):

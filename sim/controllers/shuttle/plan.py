@@ -17,6 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.kernels import cached
 from sim.world import Location, TravelTimes
 
 Floats = NDArray[np.float64]
@@ -29,7 +30,7 @@ TOLERANCE_S = 1e-6
 
 def kernel(function: Function) -> Function:
     """Compile a function with numba, cached on disk; its annotated type stays."""
-    return cast("Function", numba.njit(cache=True)(function))
+    return cached(cast("Function", numba.njit(function)))
 
 
 class Matrix(NamedTuple):

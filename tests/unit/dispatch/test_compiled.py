@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from numba.core.dispatcher import Dispatcher
 
-from sim.dispatch import insertion, lns, plans, relax, removal, repair, schedule
+from sim.dispatch import bounds, granular, insertion, lns, marks, plans, relax, removal, repair, schedule
 from sim.dispatch.insertion import Planner
 from sim.dispatch.lns import compile_kernels, insert_all, solve
 from tests.unit.dispatch.oracle import random_problem
@@ -12,7 +12,7 @@ def signatures() -> dict[str, int]:
     """Return how many signatures each kernel is compiled for."""
     return {
         f"{module.__name__}.{name}": len(value.signatures)
-        for module in (insertion, lns, plans, relax, removal, repair, schedule)
+        for module in (bounds, granular, insertion, lns, marks, plans, relax, removal, repair, schedule)
         for name, value in sorted(vars(module).items())
         if isinstance(value, Dispatcher)
     }

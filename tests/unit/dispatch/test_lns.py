@@ -3,13 +3,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.dispatch import granular, lns, repair
+from sim.dispatch.insertion import Planner
 from sim.dispatch.lns import Solution, Tuning, insert_all, solve
 from sim.dispatch.problem import Problem
 from sim.errors import ControllerError
@@ -69,6 +72,66 @@ def test_the_search_improves_serves_more_moves_riders_and_reorders_those_on_boar
             reordered += [stop for stop in plan if stop in aboard] != aboard and v >= 0
     assert cheaper > 20
     assert min(served, moved, reordered) > 0
+
+
+@contextmanager
+def short_lists() -> Iterator[None]:
+    """Search as in a large fleet, each request asking one plan beside those touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (granular, repair):
+            patch.setattr(module, "SMALL_FLEET", 0)
+            patch.setattr(module, "KEPT", 1)
+        yield
+
+
+@settings(max_examples=150, deadline=None)
+@given(seeds)
+def test_a_search_that_asks_few_plans_is_sound_too(seed: int) -> None:
+    problem, start = random_problem(seed, count=10)
+    with short_lists():
+        solution = solve(problem, start, iterations=60, seed=seed, tuning=Tuning(hot=1.0, regret=0.5))
+    require_sound(problem, start, solution)
+    assert solution.cost <= total(problem, start) + 1e-6
+
+
+def test_where_no_plan_asked_takes_a_request_all_are() -> None:
+    placed = 0
+    for seed in range(100):
+        problem, start = random_problem(seed)
+        planner, (last, other) = Planner(problem, start), (len(problem.requests.riders) - n for n in (1, 2))
+        found = planner.best(last)
+        if found is None:
+            continue
+        placed += 1
+        problem.requests.latest_s[2 * other] = -1.0  # nobody could take this one
+        with short_lists():
+            assert last not in insert_all(problem, start).unserved
+    assert placed > 20
+
+
+def test_a_search_that_asks_few_plans_improves_as_well() -> None:
+    saved = {True: 0.0, False: 0.0}
+    for seed in range(40):
+        problem, start = random_problem(seed, count=14)
+        built = insert_all(problem, start).plans
+        saved[False] += solve(problem, built, iterations=200, seed=1).saved
+        with short_lists():
+            saved[True] += solve(problem, built, iterations=200, seed=1).saved
+    assert saved[True] > 0.5 * saved[False] > 0.0
+
+
+def test_many_requests_are_placed_in_batches() -> None:
+    others = 0
+    for seed in range(30):
+        problem, start = random_problem(seed, count=14)
+        at_once = insert_all(problem, start)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lns, "BATCH", 1)
+            solution = insert_all(problem, start)
+        require_sound(problem, start, solution)
+        others += solution != at_once
+        assert len(solution.unserved) <= len(at_once.unserved) + 1
+    assert others > 0
 
 
 def test_without_iterations_nothing_changes() -> None:
