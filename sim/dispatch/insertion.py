@@ -28,7 +28,7 @@ from sim.dispatch.plans import (
     width_for,
 )
 from sim.dispatch.problem import TOLERANCE_S, Problem, kernel, laid_out, require_plans
-from sim.dispatch.schedule import Draft, blank_draft, leg_s, rider_cost, settle
+from sim.dispatch.schedule import Draft, blank_draft, dwell_after, leg_s, rider_cost, settle
 from sim.errors import ControllerError
 
 COST_STEP = 1e-9
@@ -137,7 +137,7 @@ def place_in(problem: Problem, plans: Plans, search: Search, r: int, v: int, bel
             break
         if plans.latest_s[v, after + 1] < earliest or not _carries(problem, plans, r, v, after):
             continue
-        begin, end = _next(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
+        begin, end = dwell_after(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
         if begin > latest + TOLERANCE_S or not _reaches(problem, plans, v, after + 1, pickup, begin, end):
             continue
         if search.blinks > 0.0 and search.rng.random() < search.blinks:
@@ -153,17 +153,6 @@ def _carries(problem: Problem, plans: Plans, r: int, v: int, slot: int) -> bool:
         if plans.load[v, slot, d] + problem.requests.load[r, d] > problem.vehicles.capacity[v, d]:
             return False
     return True
-
-
-@kernel
-def _next(problem: Problem, node: int, begin: float, end: float, s: int) -> tuple[float, float]:
-    """Return begin and end of the dwell at stop s after one at `node`."""
-    requests = problem.requests
-    if requests.node[s] == node:
-        begin = max(begin, requests.earliest_s[s])
-        return begin, max(end, begin + requests.service_s[s])
-    begin = max(end + problem.travel_s[node, requests.node[s]], requests.earliest_s[s])
-    return begin, begin + requests.service_s[s]
 
 
 @kernel
@@ -195,7 +184,7 @@ class _Boarding(NamedTuple):
 def _board(problem: Problem, plans: Plans, r: int, v: int, after: int) -> _Boarding:
     requests, weights, pickup = problem.requests, problem.weights, 2 * r
     node, here, ahead = plans.node[v, after], requests.node[pickup], plans.node[v, after + 1]
-    begin, end = _next(problem, node, plans.begin_s[v, after], plans.end_s[v, after], pickup)
+    begin, end = dwell_after(problem, node, plans.begin_s[v, after], plans.end_s[v, after], pickup)
     held = begin
     if problem.hold:
         held = requests.latest_s[pickup]
@@ -228,13 +217,13 @@ def _alighting_after(problem: Problem, plans: Plans, search: Search, r: int, v: 
             s = plans.stop[v, until]
             if not _carries(problem, plans, r, v, until):
                 break
-            begin, end = _next(problem, node, begin, end, s)
+            begin, end = dwell_after(problem, node, begin, end, s)
             if begin > min(plans.latest_s[v, until], board.ride_until) + TOLERANCE_S:
                 break
             if until == after + 1:
                 added += cost[node, requests.node[s]]
             node = requests.node[s]
-        arrive, leave = _next(problem, node, begin, end, dropoff)
+        arrive, leave = dwell_after(problem, node, begin, end, dropoff)
         if arrive > board.ride_until + TOLERANCE_S:
             continue
         detour = added + cost[node, there] + leg_s(cost, there, ahead)
@@ -263,7 +252,7 @@ def _alighting_in(problem: Problem, plans: Plans, search: Search, r: int, v: int
         if until < problem.vehicles.locked[v]:
             continue
         node, ahead = plans.node[v, until], plans.node[v, until + 1]
-        arrive, leave = _next(problem, node, plans.begin_s[v, until], plans.end_s[v, until], dropoff)
+        arrive, leave = dwell_after(problem, node, plans.begin_s[v, until], plans.end_s[v, until], dropoff)
         if arrive > latest + TOLERANCE_S:
             continue
         detour = cost[node, there] + leg_s(cost, there, ahead) - leg_s(cost, node, ahead)
