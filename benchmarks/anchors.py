@@ -38,6 +38,7 @@ FIGURES = {
     "wait_p95_s": "wait_s.p95",
     "ride_s": "ride_s",
     "vkm": "vkm_total",
+    "dispatch_ms": "dispatch_ms",
 }
 RATIOS = ("wait", "wait_plus_ride", "vkm")
 BARS = {
@@ -192,7 +193,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="only the last line, one JSON object")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 1 … N (default %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="runs side by side")
-    parser.add_argument("--own", nargs="+", default=["insertion", "lns"], help="our controllers to measure")
+    parser.add_argument("--own", nargs="+", default=["insertion", "lns"], help="ours to measure; `rtv` takes longest")
     parser.add_argument("--alphas", nargs="*", type=float, default=[], help="weights of driving for the frontier")
     arguments = parser.parse_args()
     swept = [f"{service}@{alpha:g}" for service in arguments.own for alpha in arguments.alphas]

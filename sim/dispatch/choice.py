@@ -68,32 +68,34 @@ class _Program:
         np.minimum.at(least, [trip.vehicle for trip in trips], [trip.cost for trip in trips])
         before = sum(trip.cost for trip in trips[:held]) + sum(penalty[r] for r in row if r not in served)
         spare = [r for r in row if penalty[r] <= before - least.sum() or r not in served]
-        entries = [[trip.vehicle, *(row[r] for r in trip.members)] for trip in trips] + [[row[r]] for r in spare]
+        sizes = [1 + len(trip.members) for trip in trips] + [1] * len(spare)
+        index = [n for trip in trips for n in (trip.vehicle, *map(row.__getitem__, trip.members))]
         self.rows = held + len(row)
         self.cost = np.array([trip.cost for trip in trips] + [penalty[r] for r in spare])
         self.start = np.zeros(len(self.cost))
         self.start[:held] = 1.0
         self.start[len(trips) :] = [r not in served for r in spare]
-        self._ends = np.cumsum([0, *map(len, entries)])
-        self._index = np.array([row for column in entries for row in column], np.int64)
+        self._sizes = np.array(sizes, np.int64)
+        self._index = np.array(index + [row[r] for r in spare], np.int64)
 
     def solve(self, kept: Mask, *, integral: bool, nodes: int) -> _Solved | None:
         """Solve the program with some of its columns; None where the tree ended before anything was found."""
         highs = _highs(nodes)
         columns = np.flatnonzero(kept)
-        sizes = np.diff(self._ends)
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = len(columns), self.rows
         lp.col_cost_ = self.cost[columns]
         lp.col_lower_, lp.col_upper_ = np.zeros(len(columns)), np.full(len(columns), highspy.kHighsInf)
         lp.row_lower_ = lp.row_upper_ = np.ones(self.rows)
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_ = np.concatenate([[0], np.cumsum(sizes[columns])])
-        lp.a_matrix_.index_ = self._index[np.repeat(kept, sizes)]
-        lp.a_matrix_.value_ = np.ones(int(sizes[columns].sum()))
+        lp.a_matrix_.start_ = np.concatenate([[0], np.cumsum(self._sizes[columns])])
+        lp.a_matrix_.index_ = self._index[np.repeat(kept, self._sizes)]
+        lp.a_matrix_.value_ = np.ones(int(self._sizes[columns].sum()))
         if integral:
             lp.col_upper_ = np.ones(len(columns))
             lp.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
+        # Presolve takes longer than it spares the simplex, and pays before branching.
+        highs.setOptionValue("presolve", "on" if integral else "off")
         highs.passModel(lp)
         if integral:
             highs.setSolution(len(columns), np.arange(len(columns)), self.start[columns])

@@ -39,8 +39,8 @@ class Caps(NamedTuple):
 
     size: int = 4
     requests: int = 12
-    trips: int = 60
-    tries: int = 1000
+    trips: int = 30
+    tries: int = 100
 
 
 class Trip(NamedTuple):
@@ -122,9 +122,11 @@ class Graph:
                 if other.members[:-1] != one.members[:-1]:
                     break
                 members = (*one.members, other.members[-1])
-                subsets = [members[:k] + members[k + 1 :] for k in range(len(members))]
+                # all subsets but `one` and `other`, of which a pair has none
+                subsets = [members[:k] + members[k + 1 :] for k in range(len(members) - 2)]
                 if all(subset in excess for subset in subsets):
-                    found.append((sum(excess[subset] for subset in subsets), members, one))
+                    rank = sum((excess[subset] for subset in subsets), excess[one.members] + excess[other.members])
+                    found.append((rank, members, one))
         found.sort(key=lambda candidate: candidate[:2])
         return [(one, members[-1]) for _, members, one in found[: self._caps.trips]]
 

@@ -31,16 +31,15 @@ class RtvParameters(RollingParameters):
         "above what they cost their cheapest vehicle",
     )
     trips_per_size: int = Field(
-        60,
+        30,
         ge=1,
         description="trips looked at for each vehicle and number of requests",
     )
     tries: int = Field(
-        1000,
+        100,
         ge=0,
         le=1_000_000,
-        description="stops tried in the search for the best order of a trip; orders of up to eight stops are "
-        "exhausted, as a bound rules out most",
+        description="stops tried in the search for the best order of a trip; a bound rules out most orders",
     )
     nodes: int = Field(
         1000,
