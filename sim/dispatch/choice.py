@@ -101,7 +101,8 @@ class _Program:
             highs.setSolution(len(columns), np.arange(len(columns)), self.start[columns])
         highs.run()
         info, solution = highs.getInfo(), highs.getSolution()
-        if info.primal_solution_status != highspy.kSolutionStatusFeasible:
+        optimal = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        if not optimal and not (integral and info.primal_solution_status == highspy.kSolutionStatusFeasible):
             return None
         values, reduced = np.zeros(len(kept)), np.zeros(len(kept))
         values[columns] = solution.col_value

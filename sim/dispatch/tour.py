@@ -121,7 +121,7 @@ def _may_follow(tour: Tour, k: int) -> bool:
 def _finish(problem: Problem, tour: Tour, draft: Draft, v: int, count: int, best: float) -> float:
     """Keep a full order if it costs less than `best`; return the lower cost."""
     cost = _time(problem, tour, draft, v, count)
-    if cost >= best - COST_STEP:
+    if not cost < best - COST_STEP:  # nan where there is no way
         return best
     for n in range(count):
         tour.best[n] = tour.stop[tour.taken[n]]
