@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.rundir import PERFORMANCE
 from sim.runner.local import Local
 from sim.runner.order import Finished, Order, RunFailed
 from sim.scenario import Scenario, validate
@@ -38,7 +39,6 @@ FIGURES = {
     "wait_p95_s": "wait_s.p95",
     "ride_s": "ride_s",
     "vkm": "vkm_total",
-    "dispatch_ms": "dispatch_ms",
 }
 RATIOS = ("wait", "wait_plus_ride", "vkm")
 BARS = {
@@ -116,12 +116,15 @@ def measure(services: Sequence[str], seeds: Sequence[int], *, workers: int) -> l
             ended=lambda order, end: ended.__setitem__(order.run_id, end),
         )
         found: dict[tuple[Load, str], list[Finished]] = {}
+        cpu_s: dict[tuple[Load, str], list[float]] = {}
         for (load, service, _), order in zip(keys, orders, strict=True):
             end = ended[order.run_id]
             if isinstance(end, RunFailed):
                 raise end
             found.setdefault((load, service), []).append(end)
-    return [_row(load, service, runs) for (load, service), runs in found.items()]
+            spent = json.loads((order.out / PERFORMANCE).read_text(encoding="utf-8"))
+            cpu_s.setdefault((load, service), []).append(spent["controller_cpu_s"])
+    return [_row(*key, runs) | {"controller_cpu_s": round(fmean(cpu_s[key]), 2)} for key, runs in found.items()]
 
 
 def _row(load: Load, service: str, runs: Sequence[Finished]) -> dict[str, Any]:
