@@ -16,7 +16,7 @@ from sim.dispatch.plans import lay_plans, total_cost, width_for
 from sim.dispatch.problem import Problem, laid_out, require_plans, smallest_problem
 from sim.dispatch.schedule import blank_draft
 from sim.dispatch.solution import Solution, pinned, solution_of
-from sim.dispatch.trips import Caps, Graph, Trip, free_requests
+from sim.dispatch.trips import Caps, Graph, free_requests
 
 NODES = 1000
 
@@ -43,14 +43,11 @@ def assign(
     draft = blank_draft(len(problem.requests.riders), width_for(problem, start))
     plans = lay_plans(problem, start, draft)
     before = float(total_cost(problem, plans))
+    graph = Graph(problem, start, (plans.drive + plans.rider).tolist(), caps)
+    held, trips = len(start), graph.held + graph.trips
     free = free_requests(problem, start)
-    held = [
-        Trip(v, tuple(sorted(stop // 2 for stop in plan if stop % 2 and free[stop // 2])), tuple(plan), cost)
-        for v, (plan, cost) in enumerate(zip(start, (plans.drive + plans.rider).tolist(), strict=True))
-    ]
-    trips = held + Graph(problem, start, caps).trips
     penalty = {r: float(problem.requests.penalty[r]) for r in np.flatnonzero(free).tolist()}
-    chosen = choose(trips, penalty, held=len(held), nodes=nodes)
+    chosen = choose(trips, penalty, held=held, nodes=nodes)
     found = lay_plans(problem, [trips[n].plan for n in chosen], draft)
     if total_cost(problem, found) > before - COST_STEP:
         found = plans

@@ -2,7 +2,8 @@
 
 A trip is a set of requests that one vehicle serves within all limits, besides those it is bound to. As in the paper a
 set is looked at only if all its subsets of one request less are trips. Where the paper stops growing by the clock,
-here counts do: so many requests by vehicle, so many trips by vehicle and size.
+here counts do: so many requests by vehicle, so many trips by vehicle and size. Plans at hand with more requests than
+trips may have are varied instead: with one request less, more, or another.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Caps(NamedTuple):
     Attributes
     ----------
     size
-        Requests of a trip, besides those the vehicle is bound to.
+        Requests of a trip, besides those the vehicle is bound to. A plan at hand that has more changes by one.
     requests
         Requests that a vehicle is connected with: those it serves at the least cost above their cheapest vehicle's.
     trips
@@ -74,13 +75,18 @@ class Room(NamedTuple):
 
 
 class Graph:
-    """The trips of every vehicle, the one without requests first, by size."""
+    """The trips of every vehicle, the one without requests first; `start` and `costs` are the plans at hand."""
 
-    def __init__(self, problem: Problem, start: Sequence[Sequence[int]], caps: Caps) -> None:
+    def __init__(self, problem: Problem, start: Sequence[Sequence[int]], costs: Sequence[float], caps: Caps) -> None:
         self._problem, self._caps = problem, caps
         free = free_requests(problem, start)
         bound = [tuple(stop for stop in plan if not free[stop // 2]) for plan in start]
-        width = max(map(len, bound), default=0) + 2 * caps.size
+        self.held = [
+            Trip(v, tuple(sorted(stop // 2 for stop in plan if stop % 2 and free[stop // 2])), tuple(plan), cost)
+            for v, (plan, cost) in enumerate(zip(start, costs, strict=True))
+        ]
+        """The plans at hand as trips, one by vehicle."""
+        width = max(max(map(len, bound), default=0) + 2 * caps.size, max(map(len, start), default=0) + 2)
         draft = blank_draft(len(problem.requests.riders), width)
         search = Search(draft, np.random.Generator(np.random.PCG64(0)), 0.0)
         self._room = Room(blank_plans(problem, width), search, blank_tour(width, problem.vehicles.load.shape[1]))
@@ -105,9 +111,23 @@ class Graph:
             if rank < self._caps.requests or 2 * trip.members[0] in start[trip.vehicle]
         ]
         self.trips = self.trips + level
+        self.trips = self.trips + self._varied(level)
         for _ in range(1, self._caps.size):
             level = self._priced([grown for own in by_vehicle(level) for grown in self._joined(own)])
             self.trips = self.trips + level
+
+    def _varied(self, singles: Sequence[Trip]) -> list[Trip]:
+        """Return the plans at hand that are too large to be grown, with one request less, more, or another."""
+        large = [trip for trip in self.held if len(trip.members) > self._caps.size]
+        less = self._priced([(without(trip, r), -1) for trip in large for r in trip.members])
+        own = {trips[0].vehicle: [trip.members[0] for trip in trips] for trips in by_vehicle(singles)}
+        held = {trip.vehicle: trip.members for trip in large}
+        return less + self._priced([
+            (trip, r)
+            for trip in (*large, *less)
+            for r in own.get(trip.vehicle, [])
+            if r not in held[trip.vehicle]
+        ])  # fmt: skip
 
     def _joined(self, trips: Sequence[Trip]) -> list[tuple[Trip, int]]:
         """Return the sets of one request more all of whose subsets are among a vehicle's trips.
@@ -149,7 +169,7 @@ class Graph:
         price(self._problem, self._room, batch, self._caps.tries)
         rows = zip(grown, batch.stop.tolist(), batch.length.tolist(), batch.cost.tolist(), strict=True)
         return [
-            Trip(trip.vehicle, trip.members if r < 0 else (*trip.members, r), tuple(plan[:count]), cost)
+            Trip(trip.vehicle, trip.members if r < 0 else tuple(sorted((*trip.members, r))), tuple(plan[:count]), cost)
             for (trip, r), plan, count, cost in rows
             if cost < np.inf
         ]
@@ -162,6 +182,12 @@ def free_requests(problem: Problem, start: Sequence[Sequence[int]]) -> list[bool
         free[[stop // 2 for stop in plan[: problem.vehicles.locked[v]]]] = False
     found: list[bool] = free.tolist()
     return found
+
+
+def without(trip: Trip, r: int) -> Trip:
+    """Return a trip less one of its requests, not yet priced."""
+    members = tuple(member for member in trip.members if member != r)
+    return Trip(trip.vehicle, members, tuple(stop for stop in trip.plan if stop // 2 != r), np.inf)
 
 
 def by_vehicle(trips: Sequence[Trip]) -> list[list[Trip]]:

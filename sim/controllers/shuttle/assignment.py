@@ -22,7 +22,8 @@ class RtvParameters(RollingParameters):
         4,
         ge=0,
         le=12,
-        description="requests of a trip, besides those that the vehicle is bound to; a plan with more stays a choice",
+        description="requests of a trip, besides those that the vehicle is bound to; a plan that has more changes by "
+        "one request at a time",
     )
     requests_per_vehicle: int = Field(
         12,

@@ -64,6 +64,12 @@ def brute_force(problem: Problem, start: Sequence[Sequence[int]]) -> float:
     return least
 
 
+def costs_of(problem: Problem, start: Sequence[Sequence[int]]) -> list[float]:
+    """Return what the plans at hand cost, inf for one that is not feasible."""
+    judged = [judge(problem, v, plan) for v, plan in enumerate(start)]
+    return [math.inf if one is None else one.cost for one in judged]
+
+
 def monotone(seed: int, *, count: int) -> tuple[Problem, list[list[int]]]:
     """Return a problem in which a vehicle that can serve some requests can serve fewer.
 
@@ -99,7 +105,7 @@ def test_with_open_caps_it_finds_the_least_cost_of_all(count: int, first: int, p
 def test_every_trip_costs_what_its_best_order_costs(seed: int) -> None:
     problem, start = random_problem(seed, count=4)
     problem = pinned(laid_out(problem), start)
-    for trip in Graph(problem, start, Caps(size=2, requests=99, trips=99, tries=10**6)).trips:
+    for trip in Graph(problem, start, costs_of(problem, start), Caps(size=2, requests=99, trips=99, tries=10**6)).trips:
         judged = judge(problem, trip.vehicle, trip.plan)
         assert judged is not None
         assert judged.cost == pytest.approx(trip.cost)
@@ -126,7 +132,12 @@ def test_the_caps_hold_and_pins_too(seed: int) -> None:
     caps = Caps(size=3, requests=3, trips=2, tries=50)
     free = free_requests(problem, start)
     counts: Counter[tuple[int, int]] = Counter()
-    for trip in Graph(problem, start, caps).trips:
+    graph = Graph(problem, start, costs_of(problem, start), caps)
+    large = {trip.vehicle: trip.members for trip in graph.held if len(trip.members) > caps.size}
+    for trip in graph.trips:
+        if len(trip.members) >= caps.size and trip.vehicle in large:  # with one request less, more, or another
+            assert len(set(trip.members) - set(large[trip.vehicle])) <= 1 or len(trip.members) == caps.size
+            continue
         counts[trip.vehicle, len(trip.members)] += 1
         assert all(free[r] and problem.requests.vehicle[r] in {-1, trip.vehicle} for r in trip.members)
     own = [sum(stop % 2 == 0 and free[stop // 2] for stop in plan) for plan in start]
@@ -139,15 +150,29 @@ def test_fewer_tries_never_find_a_cheaper_order() -> None:
     cheaper = 0
     for seed in range(40):
         problem, start = random_problem(seed, count=6)
-        problem = pinned(laid_out(problem), start)
+        problem, costs = pinned(laid_out(problem), start), costs_of(problem, start)
         few, many = (
-            {(trip.vehicle, trip.members): trip.cost for trip in Graph(problem, start, Caps(3, 99, 99, tries)).trips}
-            for tries in (0, 10**6)
+            {(trip.vehicle, trip.members): trip.cost for trip in Graph(problem, start, costs, caps).trips}
+            for caps in (Caps(3, 99, 99, tries=0), Caps(3, 99, 99, tries=10**6))
         )
         assert few.keys() <= many.keys()
         assert all(many[key] <= cost + 1e-6 for key, cost in few.items())
         cheaper += any(many[key] < cost - 1e-6 for key, cost in few.items())
     assert cheaper > 2
+
+
+def test_plans_too_large_to_be_grown_exchange_one_request() -> None:
+    cheaper = 0
+    for seed in range(40):
+        problem, start = random_problem(seed, count=12)
+        built = insert_all(problem, start)
+        found = assign(problem, built.plans, caps=Caps(size=1))
+        require_sound(problem, built.plans, found)
+        cheaper += found.cost < built.cost - 1e-6
+        for plan, old in zip(found.plans, built.plans, strict=True):
+            came = {stop // 2 for stop in plan} - {stop // 2 for stop in old}
+            assert len(came) <= 1
+    assert cheaper > 3
 
 
 def random_choice(seed: int) -> tuple[list[Trip], dict[int, float], int]:
