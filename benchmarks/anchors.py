@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.rundir import PERFORMANCE
 from sim.runner.local import Local
 from sim.runner.order import Finished, Order, RunFailed
 from sim.scenario import Scenario, validate
@@ -115,12 +116,15 @@ def measure(services: Sequence[str], seeds: Sequence[int], *, workers: int) -> l
             ended=lambda order, end: ended.__setitem__(order.run_id, end),
         )
         found: dict[tuple[Load, str], list[Finished]] = {}
+        cpu_s: dict[tuple[Load, str], list[float]] = {}
         for (load, service, _), order in zip(keys, orders, strict=True):
             end = ended[order.run_id]
             if isinstance(end, RunFailed):
                 raise end
             found.setdefault((load, service), []).append(end)
-    return [_row(load, service, runs) for (load, service), runs in found.items()]
+            spent = json.loads((order.out / PERFORMANCE).read_text(encoding="utf-8"))
+            cpu_s.setdefault((load, service), []).append(spent["controller_cpu_s"])
+    return [_row(*key, runs) | {"controller_cpu_s": round(fmean(cpu_s[key]), 2)} for key, runs in found.items()]
 
 
 def _row(load: Load, service: str, runs: Sequence[Finished]) -> dict[str, Any]:
@@ -192,7 +196,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="only the last line, one JSON object")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 1 … N (default %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="runs side by side")
-    parser.add_argument("--own", nargs="+", default=["insertion", "lns"], help="our controllers to measure")
+    parser.add_argument("--own", nargs="+", default=["insertion", "lns"], help="ours to measure; `rtv` takes longest")
     parser.add_argument("--alphas", nargs="*", type=float, default=[], help="weights of driving for the frontier")
     arguments = parser.parse_args()
     swept = [f"{service}@{alpha:g}" for service in arguments.own for alpha in arguments.alphas]

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from benchmarks.darp_check import Route, cost_of, faults
 from benchmarks.darp_files import Instance, read_best, read_folder
-from sim.dispatch.lns import Solution, compile_kernels, insert_all, solve
+from sim.dispatch.lns import compile_kernels, insert_all, solve
 from sim.dispatch.problem import Floats, Problem, Requests, Vehicles, Weights
 from sim.dispatch.schedule import time_plan
+from sim.dispatch.solution import Solution
 from sim.errors import SandboxError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.dispatch.plans import Plans
 from sim.dispatch.problem import TOLERANCE_S, Problem, kernel
-from sim.dispatch.schedule import leg_s
+from sim.dispatch.schedule import dwell_after, leg_s
 
 
 @kernel
@@ -48,17 +48,17 @@ def bound_in(problem: Problem, plans: Plans, r: int, v: int) -> float:
         skipped = leg_s(cost, node, ahead)
         onward = leg_s(cost, there, ahead) - skipped
         if (begin_s <= latest + TOLERANCE_S or k == 0) and has_room(problem, plans, r, v, k):
-            begin, end = next_dwell(problem, node, begin_s, plans.end_s[v, k], pickup)
+            begin, end = dwell_after(problem, node, begin_s, plans.end_s[v, k], pickup)
             if begin <= latest + TOLERANCE_S and reaches(problem, plans, v, k + 1, pickup, begin, end):
                 detour = cost[node, here] + leg_s(cost, here, ahead) - skipped
                 add = weights.drive * detour + alighting
-                arrive, leave = next_dwell(problem, here, begin, end, dropoff)
+                arrive, leave = dwell_after(problem, here, begin, end, dropoff)
                 if arrive <= arrive_until and reaches(problem, plans, v, k + 1, dropoff, arrive, leave):
                     detour = cost[node, here] + cost[here, there] + onward
                     add = min(add, weights.drive * detour + per_s * arrive)
                 own = requests.riders[r] * (weights.wait * (begin - earliest) - weights.ride * (begin + service))
                 least = min(least, own + add)
-        arrive, leave = next_dwell(problem, node, begin_s, plans.end_s[v, k], dropoff)
+        arrive, leave = dwell_after(problem, node, begin_s, plans.end_s[v, k], dropoff)
         if arrive <= arrive_until and reaches(problem, plans, v, k + 1, dropoff, arrive, leave):
             alighting = min(alighting, weights.drive * (cost[node, there] + onward) + per_s * arrive)
     return least
@@ -71,17 +71,6 @@ def has_room(problem: Problem, plans: Plans, r: int, v: int, slot: int) -> bool:
         if plans.load[v, slot, d] + problem.requests.load[r, d] > problem.vehicles.capacity[v, d]:
             return False
     return True
-
-
-@kernel
-def next_dwell(problem: Problem, node: int, begin: float, end: float, s: int) -> tuple[float, float]:
-    """Return begin and end of the dwell at stop s after one at `node`."""
-    requests = problem.requests
-    if requests.node[s] == node:
-        begin = max(begin, requests.earliest_s[s])
-        return begin, max(end, begin + requests.service_s[s])
-    begin = max(end + problem.travel_s[node, requests.node[s]], requests.earliest_s[s])
-    return begin, begin + requests.service_s[s]
 
 
 @kernel

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from sim.dispatch.bounds import bound_all, has_room, next_dwell, reaches
+from sim.dispatch.bounds import bound_all, has_room, reaches
 from sim.dispatch.plans import (
     Plans,
     carries,
@@ -33,7 +33,7 @@ from sim.dispatch.plans import (
     width_for,
 )
 from sim.dispatch.problem import TOLERANCE_S, Problem, kernel, laid_out, require_plans
-from sim.dispatch.schedule import Draft, blank_draft, leg_s, rider_cost, settle
+from sim.dispatch.schedule import Draft, blank_draft, dwell_after, leg_s, rider_cost, settle
 from sim.errors import ControllerError
 
 COST_STEP = 1e-9
@@ -164,7 +164,7 @@ def place_in(problem: Problem, plans: Plans, search: Search, r: int, v: int, bel
             break
         if plans.latest_s[v, after + 1] < earliest or not has_room(problem, plans, r, v, after):
             continue
-        begin, end = next_dwell(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
+        begin, end = dwell_after(problem, plans.node[v, after], plans.begin_s[v, after], plans.end_s[v, after], pickup)
         if begin > latest + TOLERANCE_S or not reaches(problem, plans, v, after + 1, pickup, begin, end):
             continue
         if search.blinks > 0.0 and search.rng.random() < search.blinks:
@@ -193,7 +193,7 @@ class _Boarding(NamedTuple):
 def _board(problem: Problem, plans: Plans, r: int, v: int, after: int) -> _Boarding:
     requests, weights, pickup = problem.requests, problem.weights, 2 * r
     node, here, ahead = plans.node[v, after], requests.node[pickup], plans.node[v, after + 1]
-    begin, end = next_dwell(problem, node, plans.begin_s[v, after], plans.end_s[v, after], pickup)
+    begin, end = dwell_after(problem, node, plans.begin_s[v, after], plans.end_s[v, after], pickup)
     held = begin
     if problem.hold:
         held = requests.latest_s[pickup]
@@ -226,13 +226,13 @@ def _alighting_after(problem: Problem, plans: Plans, search: Search, r: int, v: 
             s = plans.stop[v, until]
             if not has_room(problem, plans, r, v, until):
                 break
-            begin, end = next_dwell(problem, node, begin, end, s)
+            begin, end = dwell_after(problem, node, begin, end, s)
             if begin > min(plans.latest_s[v, until], board.ride_until) + TOLERANCE_S:
                 break
             if until == after + 1:
                 added += cost[node, requests.node[s]]
             node = requests.node[s]
-        arrive, leave = next_dwell(problem, node, begin, end, dropoff)
+        arrive, leave = dwell_after(problem, node, begin, end, dropoff)
         if arrive > board.ride_until + TOLERANCE_S:
             continue
         detour = added + cost[node, there] + leg_s(cost, there, ahead)
@@ -261,7 +261,7 @@ def _alighting_in(problem: Problem, plans: Plans, search: Search, r: int, v: int
         if until < problem.vehicles.locked[v]:
             continue
         node, ahead = plans.node[v, until], plans.node[v, until + 1]
-        arrive, leave = next_dwell(problem, node, plans.begin_s[v, until], plans.end_s[v, until], dropoff)
+        arrive, leave = dwell_after(problem, node, plans.begin_s[v, until], plans.end_s[v, until], dropoff)
         if arrive > latest + TOLERANCE_S:
             continue
         detour = cost[node, there] + leg_s(cost, there, ahead) - leg_s(cost, node, ahead)

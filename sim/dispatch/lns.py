@@ -19,7 +19,6 @@ from sim.dispatch.plans import (
     copy_plans,
     lay_plans,
     refresh,
-    stops_of,
     total_cost,
     width_for,
 )
@@ -28,20 +27,10 @@ from sim.dispatch.relax import relax
 from sim.dispatch.removal import REMOVED, Ruin, remove, ruin_of, settle_pool
 from sim.dispatch.repair import GREEDY, REGRET, Offers, blank_offers, repair
 from sim.dispatch.schedule import blank_draft, time_plan
-
-Stops = tuple[int, ...]
+from sim.dispatch.solution import Solution, pinned, solution_of
 
 BATCH = 256
 """How many requests `insert_all` weighs against each other; its time grows with their square."""
-
-
-class Solution(NamedTuple):
-    """The plans, their cost with the penalties of the requests left unserved, which those are, and the cost saved."""
-
-    plans: tuple[Stops, ...]
-    cost: float
-    unserved: tuple[int, ...]
-    saved: float
 
 
 class Tuning(NamedTuple):
@@ -105,7 +94,7 @@ def insert_all(problem: Problem, start: Sequence[Sequence[int]]) -> Solution:
         ruin.size[REMOVED] = len(batch)
         clear(ruin.touched)
         repair(problem, plans, state.search, ruin, state.granular, state.offers, REGRET)
-    return _solution(problem, plans, before)
+    return solution_of(problem, plans, before)
 
 
 def solve(
@@ -128,7 +117,7 @@ def solve(
     mean, before = _mean_cost(state.current), total_cost(problem, state.current)
     temperatures = np.array([tuning.hot * mean, tuning.cold * mean])
     _anneal(problem, state, int(iterations), temperatures, ways, int(tuning.most), float(tuning.regret))
-    return _solution(problem, state.best, before)
+    return solution_of(problem, state.best, before)
 
 
 def _prepare(
@@ -136,7 +125,7 @@ def _prepare(
 ) -> tuple[Problem, _State]:
     problem = laid_out(problem)
     require_plans(problem, start)
-    problem = _pinned(problem, start)
+    problem = pinned(problem, start)
     requests, vehicles = len(problem.requests.riders), len(problem.vehicles.ready_s)
     draft = blank_draft(requests, width_for(problem, start))
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -153,24 +142,10 @@ def _prepare(
     )
 
 
-def _pinned(problem: Problem, start: Sequence[Sequence[int]]) -> Problem:
-    """Return the problem with every request that boards within a lock pinned to the vehicle."""
-    vehicle = problem.requests.vehicle.copy()
-    for v, plan in enumerate(start):
-        for stop in plan[: problem.vehicles.locked[v]]:
-            vehicle[stop // 2] = v
-    return problem._replace(requests=problem.requests._replace(vehicle=vehicle))
-
-
 def _mean_cost(plans: Plans) -> float:
     """Return the cost of the plans by request served."""
     served = int((plans.vehicle >= 0).sum())
     return float(plans.drive.sum() + plans.rider.sum()) / max(1, served)
-
-
-def _solution(problem: Problem, plans: Plans, before: float) -> Solution:
-    unserved, cost = tuple(np.flatnonzero(plans.vehicle < 0).tolist()), float(total_cost(problem, plans))
-    return Solution(stops_of(plans), cost, unserved, float(before) - cost)
 
 
 @kernel

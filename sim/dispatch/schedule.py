@@ -57,6 +57,17 @@ def leg_s(matrix: Floats, a: int, b: int) -> float:
 
 
 @kernel
+def dwell_after(problem: Problem, node: int, begin: float, end: float, s: int) -> tuple[float, float]:
+    """Return begin and end of the dwell at stop s after one at `node`."""
+    requests = problem.requests
+    if requests.node[s] == node:
+        begin = max(begin, requests.earliest_s[s])
+        return begin, max(end, begin + requests.service_s[s])
+    begin = max(end + problem.travel_s[node, requests.node[s]], requests.earliest_s[s])
+    return begin, begin + requests.service_s[s]
+
+
+@kernel
 def settle(problem: Problem, v: int, draft: Draft, count: int, first: int) -> bool:
     """Time the slots from `first` on, from the times before it; return whether every limit holds.
 

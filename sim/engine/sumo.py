@@ -276,8 +276,8 @@ class SumoPort(AbstractContextManager["SumoPort"]):
     def visit(self, vehicle_id: str, edge: str, pos_m: float, *, charger: str | None, redirected: bool) -> None:
         """Send a taxi to a place where it stands off the lane, before all else that it is to do.
 
-        A new dispatch takes the place out of its way again, with `end_visit` after it. `redirected` tells that it is on the way to another such
-        place, which this one replaces.
+        A new dispatch takes the place out of its way again, with `end_visit` after it. `redirected` tells that it is on
+        the way to another such place, which this one replaces.
         """
         domain = self._lib.vehicle
         if charger is None:

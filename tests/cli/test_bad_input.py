@@ -23,7 +23,10 @@ def supervision(change: str) -> list[str]:
     ("overrides", "parts"),
     [
         (["network=gotham"], ["gotham", "bitgreen"]),
-        (["controllers.shuttle.use=magic"], ["controllers.shuttle.use", "magic", "insertion, lns, sumo, timetable"]),
+        (
+            ["controllers.shuttle.use=magic"],
+            ["controllers.shuttle.use", "magic", "insertion, lns, rtv, sumo, timetable"],
+        ),
         (["controllers.shuttle.parameters.speed=3"], ["controllers.shuttle.parameters.speed", "alpha"]),
         (["fleet.cuont=3"], ["fleet.cuont", "unknown field", "count"]),
         (["fleet.count=0"], ["fleet.count", "greater than or equal to 1", "0"]),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.dispatch.problem import NOWHERE, Floats, Problem, Requests, Vehicles, Weights
+from sim.dispatch.solution import Solution
 
 NODES = 9
 Bound = tuple[int, int, float]
@@ -167,6 +168,24 @@ def total(problem: Problem, plans: Sequence[Sequence[int]]) -> float:
         cost += judged.cost
     served = {stop // 2 for plan in plans for stop in plan}
     return cost + sum(float(p) for r, p in enumerate(problem.requests.penalty) if r not in served)
+
+
+def require_sound(problem: Problem, start: Sequence[Sequence[int]], solution: Solution) -> None:
+    """Check everything a solution must keep: limits, loads, pairs, locks, pins, riders on board, its own cost."""
+    assert math.isclose(total(problem, solution.plans), solution.cost, abs_tol=1e-3)
+    stops = [stop for plan in solution.plans for stop in plan]
+    assert len(set(stops)) == len(stops)
+    served = {stop // 2 for stop in stops}
+    assert solution.unserved == tuple(r for r in range(len(problem.requests.riders)) if r not in served)
+    assert {stop // 2 for plan in start for stop in plan} <= served
+    for v, (plan, old) in enumerate(zip(solution.plans, start, strict=True)):
+        locked = int(problem.vehicles.locked[v])
+        assert list(plan[:locked]) == list(old[:locked])
+        for stop in plan:
+            r = stop // 2
+            assert problem.requests.vehicle[r] in {-1, v}
+            assert np.isnan(problem.requests.boarded_s[r]) or stop % 2 == 1
+    assert set(np.flatnonzero(~np.isnan(problem.requests.boarded_s)).tolist()) <= served
 
 
 def random_ways(rng: np.random.Generator) -> Floats:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,30 +13,11 @@ from hypothesis import strategies as st
 
 from sim.dispatch import granular, lns, repair
 from sim.dispatch.insertion import Planner
-from sim.dispatch.lns import Solution, Tuning, insert_all, solve
-from sim.dispatch.problem import Problem
+from sim.dispatch.lns import Tuning, insert_all, solve
 from sim.errors import ControllerError
-from tests.unit.dispatch.oracle import random_problem, total
+from tests.unit.dispatch.oracle import random_problem, require_sound, total
 
 seeds = st.integers(0, 2**32 - 1)
-
-
-def require_sound(problem: Problem, start: Sequence[Sequence[int]], solution: Solution) -> None:
-    """Check everything a solution must keep: limits, loads, pairs, locks, pins, riders on board, its own cost."""
-    assert total(problem, solution.plans) == pytest.approx(solution.cost, abs=1e-3)
-    stops = [stop for plan in solution.plans for stop in plan]
-    assert len(set(stops)) == len(stops)
-    served = {stop // 2 for stop in stops}
-    assert solution.unserved == tuple(r for r in range(len(problem.requests.riders)) if r not in served)
-    assert {stop // 2 for plan in start for stop in plan} <= served
-    for v, (plan, old) in enumerate(zip(solution.plans, start, strict=True)):
-        locked = int(problem.vehicles.locked[v])
-        assert list(plan[:locked]) == list(old[:locked])
-        for stop in plan:
-            r = stop // 2
-            assert problem.requests.vehicle[r] in {-1, v}
-            assert np.isnan(problem.requests.boarded_s[r]) or stop % 2 == 1
-    assert set(np.flatnonzero(~np.isnan(problem.requests.boarded_s)).tolist()) <= served
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.controllers.shuttle.assignment import Rtv, RtvParameters
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters
 from sim.controllers.shuttle.rolling import Lns, LnsParameters
 from sim.events import Event, Rejected
@@ -251,6 +252,8 @@ def controller_for(world: ReplayWorld, limits: RequestLimits, parameters: Insert
     if isinstance(parameters, LnsParameters):
         controller = Lns(parameters)
         controller._rng = np.random.default_rng(1)
+    elif isinstance(parameters, RtvParameters):
+        controller = Rtv(parameters)
     controller._limits = limits
     controller._standing = Fleet(
         count=len(world.shuttles),
