@@ -39,6 +39,7 @@ def uniform_requests(times: TravelTimes, *, seed: int, count: int, last_s: float
 
 
 def request(number: int, origin: Location, destination: Location, *, earliest_s: float, size: int = 1) -> Request:
+    """Return a request on the spot."""
     return Request(
         id=f"r{number:03d}",
         person_id=f"p{number:03d}",
@@ -48,6 +49,7 @@ def request(number: int, origin: Location, destination: Location, *, earliest_s:
         earliest_s=earliest_s,
         latest_arrival_s=None,
         direct_ride_s=0.0,
+        submitted_s=earliest_s,
     )
 
 

@@ -12,13 +12,9 @@ import numpy as np
 import pytest
 
 from sim.controllers.shuttle.controller import InsertionParameters
-from sim.controllers.shuttle.exchange import Exchange
-from sim.controllers.shuttle.plan import RequestTable, Start, fleet_of, matrix_of, time_plans
-from sim.controllers.shuttle.rolling import Lns, LnsParameters
-from sim.dispatch.problem import Weights
-from sim.dispatch.schedule import time_plan
+from sim.controllers.shuttle.rolling import LnsParameters
 from sim.events import Assigned, fingerprint
-from sim.world import Location, TravelTimes, Vehicle
+from sim.world import TravelTimes
 from tests.unit.controllers.shuttle.replay import Outcome, ReplayWorld, grid_times, replay
 from tests.unit.controllers.shuttle.test_controller import LIMITS, check_promises, spread, uniform_requests
 
@@ -87,43 +83,3 @@ def test_same_seed_same_decisions_in_another_process(grid: TravelTimes) -> None:
     environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parents[4])}
     done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == fingerprint(replayed(grid, LnsParameters(), seed=4, count=80)[0].events)
-
-
-def test_the_planning_core_times_plans_as_the_controller_does(grid: TravelTimes) -> None:
-    rng, table = np.random.default_rng(3), RequestTable()
-    for one in uniform_requests(grid, seed=5, count=12):
-        row = table.add(
-            one.origin, one.destination, size=1 + int(rng.integers(2)), earliest_s=one.earliest_s,
-            latest_pickup_s=one.earliest_s + 9000, boarding_s=10, alighting_s=12,
-        )  # fmt: skip
-        table.columns.max_ride_s[row] = 9000
-    table.columns.boarded_s[0] = 5.0
-    here = uniform_requests(grid, seed=6, count=1)[0].origin
-    places = [here, Location(int(table.columns.edge[4]), float(table.columns.pos_m[4]))]
-    starts = [
-        Start(place, ready_s=20.0, seats=9, load=load, locked=0) for place, load in zip(places, (1, 0), strict=True)
-    ]
-    plans = [[2, 6, 1, 3, 7, 8, 9], [4, 10, 12, 5, 11, 13]]
-    fleet, matrix = fleet_of(starts, plans), matrix_of(grid)
-    schedule = time_plans(matrix, table.columns, fleet, shared_m=0.5)
-    exchange = Exchange.of(matrix, table.columns, fleet, Weights())
-    assert [exchange.stops(plan) for plan in exchange.plans] == plans
-    assert exchange.problem.requests.vehicle[0] == 0
-    for v, plan in enumerate(exchange.plans):
-        timing = time_plan(exchange.problem, v, plan)
-        assert timing.begin_s == pytest.approx(schedule.begin_s[v, : len(plan)])
-
-
-def test_a_rider_who_boarded_before_the_move_stays(grid: TravelTimes) -> None:
-    controller = Lns(LnsParameters())
-    places = uniform_requests(grid, seed=1, count=2)
-    for number, one in enumerate(places):
-        controller._requests.append(one)
-        controller._rows[one.id] = number
-    for name, plan in (("a", [2, 3]), ("b", [0, 1])):
-        vehicle = Vehicle(name, 6, places[0].origin, "driving", ())
-        controller._observe(vehicle, 0.0)
-        controller._shuttles[name].plan = plan
-    late = Vehicle("a", 6, places[0].origin, "serving", (places[0].id,))
-    controller._follow([late, Vehicle("b", 6, places[0].origin, "driving", ())])
-    assert [controller._shuttles[name].plan for name in "ab"] == [[0, 1, 2, 3], []]
