@@ -20,9 +20,7 @@ def ruled_out(request: Request, limits: RequestLimits, vehicles: Sequence[Vehicl
 
     `TOO_TIGHT` is not looked at here, for that takes travel times.
     """
-    seats = request.size - request.wheelchairs
-    fits = any(one.seats >= seats and one.wheelchairs >= request.wheelchairs for one in vehicles)
-    if vehicles and not fits:
+    if vehicles and not any(request.load.fits(one.capacity) for one in vehicles):
         return TOO_LARGE
     if request.service_class and request.service_class not in limits.classes:
         return NO_CLASS

@@ -197,9 +197,11 @@ class Insertion:
 
     def _due(self, world: World) -> list[Request]:
         """Return the requests to be tried now, in the order in which they were submitted."""
+        waiting = world.waiting()
+        self._open = {request.id: self._open[request.id] for request in waiting if request.id in self._open}
         due = [
             request
-            for request in world.waiting()
+            for request in waiting
             if request.id not in self._open or world.time_s >= self._open[request.id].retry_at_s
         ]
         return sorted(due, key=lambda request: (request.submitted_s, request.earliest_s, request.id))

@@ -85,7 +85,7 @@ def _columns(
     ]
     table = np.array(bounds, dtype=np.float64).reshape(-1, 6)
     latest_s = table[:, 2:4].ravel()
-    load = np.array([ride.load for ride in rides], dtype=np.int64).reshape(-1, 2)
+    load = np.array([ride.request.load for ride in rides], dtype=np.int64).reshape(-1, 2)
     return Requests(
         node=nodes,
         service_s=np.tile((fleet.boarding_s, fleet.alighting_s), len(rides)).astype(np.float64),

@@ -51,11 +51,6 @@ class Ride:
         """Whether the rider has boarded."""
         return not math.isnan(self.boarded_s)
 
-    @property
-    def load(self) -> tuple[int, int]:
-        """What is taken on board, seats and wheelchair places: who uses a wheelchair needs no seat."""
-        return self.request.size - self.request.wheelchairs, self.request.wheelchairs
-
 
 def rides_of(
     request: Request, limits: RideLimits, fleet: Fleet, *, now_s: float, way_s: Callable[[Location, Location], float]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sim.controllers.shuttle.ride import Ride
 from sim.errors import ControllerError
 from sim.fleet_document import Fleet
-from sim.world import Location, PlannedStop, Vehicle
+from sim.world import Load, Location, PlannedStop, Vehicle
 
 # SUMO halts a taxi within about a vehicle length of the position asked for, before or behind it.
 AT_STOP_M = 15.0
@@ -16,12 +16,12 @@ AT_STOP_M = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where and when a vehicle goes on, what it may and does carry (seats, wheelchair places), and its locked stops."""
+    """Where and when a vehicle goes on, what it may and does carry, and how many of its stops are locked."""
 
     location: Location
     ready_s: float
-    capacity: tuple[int, int]
-    load: tuple[int, int]
+    capacity: Load
+    load: Load
     locked: int
 
 
@@ -89,13 +89,15 @@ class Shuttle:
             ready_s = self._end_of_standing_s(vehicle.location, fleet, now_s, at_next=here)
         else:
             self.stands_at = None
-        loads = [rides[request_id].load for request_id in vehicle.on_board]
+        load = Load(0, 0)
+        for request_id in vehicle.on_board:
+            load = load.plus(rides[request_id].request.load, 1)
         return Start(
             # one that halts a little past its stop's position is not taken to go round the block for it
             first if here and first is not None else vehicle.location,
             ready_s,
-            capacity=(vehicle.seats, vehicle.wheelchairs),
-            load=(sum(seats for seats, _ in loads), sum(wheelchairs for _, wheelchairs in loads)),
+            capacity=vehicle.capacity,
+            load=load,
             locked=min(vehicle.locked, len(self.plan)),
         )
 

@@ -18,6 +18,7 @@ from sim.fleet_document import Fleet
 from sim.scenario import RequestLimits
 from sim.world import (
     Floats,
+    Load,
     Location,
     Offer,
     Phase,
@@ -314,10 +315,11 @@ class ReplayWorld:
                 shuttle.on_board.append(stop.request_id)
                 self.board_s[stop.request_id] = shuttle.since_s
         alighting = {stop.request_id for stop in shuttle.serving if not stop.pickup}
-        staying = [self.requests[rider] for rider in shuttle.on_board if rider not in alighting]
-        wheelchairs = sum(one.wheelchairs for one in staying)
-        assert sum(one.size for one in staying) - wheelchairs <= shuttle.seats, "more riders than seats"
-        assert wheelchairs <= shuttle.wheelchairs, "more wheelchairs than places for them"
+        load = Load(0, 0)
+        for rider in shuttle.on_board:
+            if rider not in alighting:
+                load = load.plus(self.requests[rider].load, 1)
+        assert load.fits(Load(shuttle.seats, shuttle.wheelchairs)), "more riders than room for them"
 
     def _finish(self, shuttle: Shuttle) -> None:
         for stop in shuttle.serving:
