@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.dispatch.insertion import Planner
-from sim.dispatch.problem import NOWHERE, Problem, Requests, Vehicles, Weights
+from sim.dispatch.problem import BY_STOP, NOWHERE, Problem, Requests, Vehicles, Weights
 from sim.dispatch.refusal import Cause, why_none
 from tests.unit.dispatch.oracle import random_problem
 
@@ -16,7 +16,7 @@ seeds = st.integers(0, 2**32 - 1)
 FREE = 1e6
 
 
-def line(*, vehicles: int = 1, **columns: float) -> tuple[Problem, list[list[int]]]:
+def line(vehicles: int = 1, **columns: float) -> tuple[Problem, list[list[int]]]:
     """Return vehicles at 0 on a line of 10 s pieces, each with a rider on board to 8, and a request from 2 to 4.
 
     `columns` set what belongs to the request, or to a vehicle or its rider with the prefix `fleet_` or `rider_`.
@@ -73,7 +73,7 @@ def line(*, vehicles: int = 1, **columns: float) -> tuple[Problem, list[list[int
     ],
 )
 def test_each_limit_is_named_when_it_alone_stands_in_the_way(limits: dict[str, float], cause: Cause) -> None:
-    problem, plans = line(**limits)
+    problem, plans = line(1, **limits)
     if cause is Cause.DUTY:  # the rider who is on board alights on the way, or the vehicle would have no plan at all
         problem.requests.node[1] = 3
         problem.requests.node[-1] = 8 if limits.get("fleet_latest_end_s") else 9
@@ -92,7 +92,7 @@ def test_who_is_on_board_already_may_stand_in_the_way() -> None:
 
 
 def test_what_most_vehicles_fail_at_is_named_of_those_that_could_come() -> None:
-    problem, plans = line(vehicles=3, ride_s=19)
+    problem, plans = line(3, ride_s=19)
     problem.vehicles.capacity[:2] = 1
     problem.requests.latest_s[-2] = 79.0
     assert why_none(problem, plans, 3) is Cause.FULL
@@ -105,7 +105,7 @@ def test_what_most_vehicles_fail_at_is_named_of_those_that_could_come() -> None:
 
 
 def test_a_pinned_request_asks_its_vehicle_alone() -> None:
-    problem, plans = line(vehicles=2)
+    problem, plans = line(2)
     problem.vehicles.capacity[1] = 1
     problem.requests.latest_s[-2] = 79.0
     problem.requests.vehicle[-1] = 1
@@ -115,11 +115,10 @@ def test_a_pinned_request_asks_its_vehicle_alone() -> None:
 
 def test_without_vehicles_nobody_comes_in_time() -> None:
     problem, _ = line()
-    none = problem._replace(
-        vehicles=Vehicles(*(column[:0] for column in problem.vehicles)),
-        requests=Requests(*(column[-2:] if name in {"node", "service_s", "earliest_s", "latest_s", "due_s"} else
-                            column[-1:] for name, column in problem.requests._asdict().items())),
-    )  # fmt: skip
+    idle = Vehicles(**{name: column[:0] for name, column in problem.vehicles._asdict().items()})
+    rows = {name: slice(-2 if name in BY_STOP else -1, None) for name in Requests._fields}
+    alone = Requests(**{name: column[rows[name]] for name, column in problem.requests._asdict().items()})
+    none = problem._replace(requests=alone, vehicles=idle)
     assert Planner(none, []).best(0) is None
     assert why_none(none, [], 0) is Cause.LATE
 

@@ -360,8 +360,8 @@ def controller_for(world: ReplayWorld, limits: RequestLimits, parameters: Insert
         controller = Rtv(parameters)
     controller._limits = limits
     controller._fleet = Fleet(
-        count=len(world.shuttles),
-        seats=max(one.seats for one in world.shuttles),
+        count=max(1, len(world.shuttles)),
+        seats=max((one.seats for one in world.shuttles), default=1),
         boarding_s=world.dwell_s,
         alighting_s=world.dwell_s,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from sim.controllers.shuttle.controller import InsertionParameters
+from sim.controllers.shuttle.ride import rides_of
 from sim.controllers.shuttle.rolling import LnsParameters
+from sim.controllers.shuttle.shuttle import Shuttle
 from sim.events import Assigned, fingerprint
-from sim.world import TravelTimes
-from tests.unit.controllers.shuttle.replay import Outcome, ReplayWorld, grid_times, replay
+from sim.world import PlannedStop, TravelTimes
+from tests.unit.controllers.shuttle.replay import Outcome, ReplayWorld, controller_for, grid_times, replay
 from tests.unit.controllers.shuttle.test_controller import LIMITS, check_promises, spread, uniform_requests
 
 PLAIN = InsertionParameters(alpha=LnsParameters().alpha, wait_weight=LnsParameters().wait_weight)
@@ -83,3 +87,25 @@ def test_same_seed_same_decisions_in_another_process(grid: TravelTimes) -> None:
     environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parents[4])}
     done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == fingerprint(replayed(grid, LnsParameters(), seed=4, count=80)[0].events)
+
+
+def test_a_rider_who_boarded_before_the_move_stays(grid: TravelTimes) -> None:
+    first, second = uniform_requests(grid, seed=1, count=2)
+    world = ReplayWorld(grid, [first.origin] * 2, [first, second], seats=6)
+    controller = controller_for(world, LIMITS, LnsParameters())
+    controller.start(world)
+    controller._shuttles = {one.id: Shuttle() for one in world.shuttles}
+    for shuttle, request in zip(controller._shuttles.values(), (second, first), strict=True):
+        (controller._rides[request.id],) = rides_of(request, LIMITS, controller._fleet, now_s=0.0, way_s=grid.time_s)
+        shuttle.plan = [PlannedStop(request.id, pickup=True), PlannedStop(request.id, pickup=False)]
+    early, late = world.vehicles()
+    controller._correct([dataclasses.replace(early, on_board=(first.id,)), late])
+    plans = [[stop.request_id for stop in one.plan] for one in controller._shuttles.values()]
+    assert plans == [[first.id, first.id, second.id, second.id], []]
+    assert [one.changed for one in controller._shuttles.values()] == [False, True]
+
+
+@pytest.mark.parametrize("bad", [{"reject_penalty_s": -1}, {"lateness_weight": -1}, {"iterations": -1}])
+def test_parameters_are_strict(bad: dict[str, int]) -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        LnsParameters(**bad)
