@@ -327,9 +327,9 @@ class SumoPort(AbstractContextManager["SumoPort"]):
     ) -> list[bool]:
         """Let a person leave home with the next step: to the boarding place on foot, by taxi, and on foot to the goal.
 
-        SUMO places a person where the last step on foot led, up to a metre beside the boarding place, and the taxi's stop
-        there: riders would board at the stop next to it and leave the taxi waiting for them. A second of standing at
-        the end of the walk, part of it, puts them where they are to be.
+        SUMO places a person where the last step on foot led, up to a metre beside the boarding place, and the taxi's
+        stop there: riders would board at the stop next to it and leave the taxi waiting for them. A second of standing
+        at the end of the walk, part of it, puts them where they are to be.
 
         Returns
         -------

@@ -75,7 +75,9 @@ def scenario(*, meeting: bool) -> Scenario:
     )  # fmt: skip
 
 
-def run(network: Network, folder: Path, controller: Insertion, riders: Sequence[Rider], *, meeting: bool) -> list[Event]:
+def run(
+    network: Network, folder: Path, controller: Insertion, riders: Sequence[Rider], *, meeting: bool
+) -> list[Event]:
     document = scenario(meeting=meeting)
     graph = EdgeGraph.from_net(network.net_file)
     inputs = Inputs(document, network, graph, riders, np.random.default_rng(1))
