@@ -89,6 +89,8 @@ class Shuttle:
             ready_s = self._end_of_standing_s(vehicle.location, fleet, now_s, at_next=here)
         else:
             self.stands_at = None
+        if vehicle.halted_until_s is not None:
+            ready_s = max(ready_s, vehicle.halted_until_s)
         load = Load(0, 0)
         for request_id in vehicle.on_board:
             load = load.plus(rides[request_id].request.load, 1)

@@ -12,7 +12,8 @@ from sim.controllers.shuttle.ride import Ride, in_time, rides_of
 from sim.controllers.shuttle.shuttle import Start
 from sim.dispatch.problem import Weights, laid_out
 from sim.dispatch.schedule import time_plan
-from sim.scenario import Fleet, RideLimits
+from sim.fleet_document import Fleet
+from sim.scenario import RideLimits
 from sim.world import BoardingPoint, Load, Location, PlannedStop, Request, TravelTimes
 from tests.unit.controllers.shuttle.replay import grid_times
 from tests.unit.controllers.shuttle.test_controller import request
