@@ -13,8 +13,8 @@ from sim.controllers.shuttle.assignment import Rtv, RtvParameters
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters
 from sim.controllers.shuttle.rolling import Lns, LnsParameters
 from sim.events import Cancelled, Event, Offered, Promised, Rejected
-from sim.network.graph import EdgeGraph
 from sim.fleet_document import Fleet
+from sim.network.graph import EdgeGraph
 from sim.scenario import RequestLimits
 from sim.world import (
     Floats,
