@@ -125,6 +125,11 @@ def _ways(times: TravelTimes, places: Sequence[Location], factor: float) -> tupl
     edge = np.array([place.edge for place in known], dtype=np.int64)
     pos_m = np.array([place.pos_m for place in known], dtype=np.float64)
     along, edge_s = pos_m / times.length_m[edge], times.edge_s[edge]
-    travel_s = ((1 - along) * edge_s)[:, None] + times.leg_s[edge[:, None], edge] + along * edge_s
-    ahead = (edge[:, None] == edge) & (pos_m >= pos_m[:, None])
-    return nodes, factor * np.where(ahead, (along - along[:, None]) * edge_s, travel_s)
+    travel_s = times.leg_s[edge[:, None], edge]
+    travel_s += ((1 - along) * edge_s)[:, None]
+    travel_s += along * edge_s
+    behind, ahead = np.nonzero((edge[:, None] == edge) & (pos_m >= pos_m[:, None]))
+    travel_s[behind, ahead] = (along[ahead] - along[behind]) * edge_s[behind]
+    if factor != 1:
+        travel_s *= factor
+    return nodes, travel_s
