@@ -187,7 +187,7 @@ def serve(
 def doctor() -> None:
     """Check that everything a run needs is there, and compile the kernels."""
     from sim.controllers.base import controller_names
-    from sim.controllers.shuttle.controller import compile_kernels
+    from sim.controllers.shuttle.rolling import compile_kernels
     from sim.system import missing_packages, sumo_binary
 
     missing = missing_packages()

@@ -153,7 +153,7 @@ class _Nursery:
 def _warm() -> None:
     """Import and compile what runs need."""
     import sim.runner.child  # noqa: F401, PLC0415
-    from sim.controllers.shuttle.controller import compile_kernels  # noqa: PLC0415
+    from sim.controllers.shuttle.rolling import compile_kernels  # noqa: PLC0415
     from sim.engine.sumo import load_library  # noqa: PLC0415
 
     load_library()  # which the runs start

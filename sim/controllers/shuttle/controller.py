@@ -140,7 +140,8 @@ class Insertion:
                 f"'insertion' may miss a rider who boards and alights between two steps; found {use.period_s}"
             )
             raise ScenarioError(msg)
-        compile_kernels()  # loaded from the cache here, before the simulated time begins to count
+        lns.compile_kernels()  # loaded from the cache here, before the simulated time begins to count
+        refusal.compile_kernels()
         self._fleet, self._limits = fleet, inputs.scenario.requests
         riders = tuple(RiderPlan(rider, rider.earliest_s, (RideLeg("taxi"),)) for rider in inputs.riders)
         return Preparation(vehicles=waiting_fleet(inputs), riders=riders, taxi="world")
@@ -365,9 +366,3 @@ def _lifted(problem: Problem, relaxed: Problem) -> int:
     before, after = problem.requests, relaxed.requests
     late = (after.latest_s > before.latest_s).reshape(-1, 2).any(axis=1)
     return int((late | (after.max_ride_s > before.max_ride_s)).sum())
-
-
-def compile_kernels() -> None:
-    """Compile every kernel that a service of shuttles has into numba's cache, so that a later process pays nothing."""
-    lns.compile_kernels()
-    refusal.compile_kernels()

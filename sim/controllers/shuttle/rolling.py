@@ -1,7 +1,8 @@
-"""The controller `lns`: requests are inserted as they come, and what is not locked is planned anew all the time."""
+"""Requests are inserted as they come, and what is not locked is planned anew all the time: the controller `lns`."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -12,9 +13,11 @@ from sim.controllers.base import Inputs, Parameters, Preparation
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters, Moment
 from sim.controllers.shuttle.layout import Layout
 from sim.controllers.shuttle.ride import Ride, in_time, rides_of
-from sim.dispatch.lns import Solution, solve
+from sim.dispatch import lns, refusal, rtv
+from sim.dispatch.lns import solve
 from sim.dispatch.problem import Problem
 from sim.dispatch.relax import relax
+from sim.dispatch.solution import Solution, Stops
 from sim.world import PlannedStop, Vehicle, World
 
 STREAM = 1
@@ -51,7 +54,7 @@ class RollingParameters(InsertionParameters):
     )
 
 
-class Rolling(Insertion):
+class Rolling(Insertion, ABC):
     """Plans anew, again and again, all that no vehicle is bound to yet; how it searches is up to the subclass.
 
     Riders who wait may come to another vehicle; what they were promised binds every plan.
@@ -64,9 +67,9 @@ class Rolling(Insertion):
         self._rolling = parameters
         self._weights = self._weights._replace(late=parameters.lateness_weight)
 
-    def _search(self, problem: Problem, plans: Sequence[Sequence[int]]) -> Solution:
-        """Return plans that cost no more than those given, and keep every limit of the problem."""
-        raise NotImplementedError
+    @abstractmethod
+    def _search(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
+        """Return plans that cost no more than these, and keep every limit of the problem."""
 
     def _correct(self, vehicles: Sequence[Vehicle]) -> None:
         """Give riders who boarded the vehicle they were to leave, because that came first, back to its plan."""
@@ -150,6 +153,13 @@ class Lns(Rolling):
         self._rng = np.random.default_rng([inputs.scenario.seeds.demand, STREAM])
         return super().prepare(inputs)
 
-    def _search(self, problem: Problem, plans: Sequence[Sequence[int]]) -> Solution:
+    def _search(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
         seed = int(self._rng.integers(2**32))
         return solve(problem, plans, iterations=self._iterations, seed=seed)
+
+
+def compile_kernels() -> None:
+    """Compile every kernel that a service of shuttles has into numba's cache, so that a later process pays nothing."""
+    lns.compile_kernels()
+    refusal.compile_kernels()
+    rtv.compile_kernels()

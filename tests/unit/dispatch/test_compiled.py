@@ -28,7 +28,19 @@ def signatures() -> dict[str, int]:
     return {
         f"{module.__name__}.{name}": len(value.signatures)
         for module in (
-            bounds, granular, insertion, lns, marks, plans, refusal, relax, removal, repair, schedule, tour, trips
+            bounds,
+            granular,
+            insertion,
+            lns,
+            marks,
+            plans,
+            refusal,
+            relax,
+            removal,
+            repair,
+            schedule,
+            tour,
+            trips,
         )
         for name, value in sorted(vars(module).items())
         if isinstance(value, Dispatcher)

@@ -13,9 +13,9 @@ from sim.controllers.shuttle import controller as shuttles
 from sim.controllers.shuttle.controller import InsertionParameters
 from sim.controllers.shuttle.layout import Layout
 from sim.controllers.shuttle.rolling import Lns, LnsParameters
-from sim.dispatch.lns import Solution
 from sim.dispatch.problem import Problem
 from sim.dispatch.refusal import why_none
+from sim.dispatch.solution import Solution, Stops
 from sim.events import Assigned, Event, Offered, Promised
 from sim.scenario import BookingRules, RequestLimits, ServiceClass
 from sim.world import BoardingPoint, Location, Request, TravelTimes
@@ -239,7 +239,7 @@ class Counting(Lns):
     world: ReplayWorld
     times: list[float]
 
-    def _search(self, problem: Problem, plans: Sequence[Sequence[int]]) -> Solution:
+    def _search(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
         self.times.append(self.world.time_s)
         return super()._search(problem, plans)
 
