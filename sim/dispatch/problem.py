@@ -13,7 +13,7 @@ needs one unit of it, and vehicles that may not serve the request have none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
@@ -136,33 +136,24 @@ class Problem(NamedTuple):
 def laid_out(problem: Problem) -> Problem:
     """Check shapes, ranges and signs, and return the problem as the kernels are compiled for.
 
+    Columns that are laid out so already are taken as they are and not copied, so that a later change to one of them
+    reaches whoever plans with the problem.
+
     Raises
     ------
     ControllerError
         Names the column and what is wrong with it.
     """
     problem = problem._replace(
-        travel_s=np.require(problem.travel_s, np.float64, ["C", "W"]),
-        cost=np.require(problem.cost, np.float64, ["C", "W"]),
-        requests=Requests(**_columns(problem.requests, INTEGERS)),
-        vehicles=Vehicles(**_columns(problem.vehicles, INTEGERS)),
+        travel_s=_as_taken(problem.travel_s, np.float64),
+        cost=_as_taken(problem.cost, np.float64),
+        requests=Requests(**_columns(problem.requests)),
+        vehicles=Vehicles(**_columns(problem.vehicles)),
         weights=Weights(*(float(weight) for weight in problem.weights)),
         hold=bool(problem.hold),
     )
-    requests, vehicles, nodes = problem.requests, problem.vehicles, len(problem.travel_s)
-    count, size = len(requests.riders), len(vehicles.ready_s)
-    for name, column in requests._asdict().items():
-        rows = 2 * count if name in BY_STOP else count
-        _require(len(column) == rows, f"requests.{name} has {len(column)} rows, allowed are {rows}")
-    for name, column in vehicles._asdict().items():
-        _require(len(column) == size, f"vehicles.{name} has {len(column)} rows, allowed are {size}")
-    for name, matrix in (("travel_s", problem.travel_s), ("cost", problem.cost)):
-        _require(matrix.shape == (nodes, nodes), f"{name} has the shape {matrix.shape}, allowed is {(nodes, nodes)}")
-        _require(not np.isnan(matrix).any() and bool((matrix >= 0).all()), f"{name} holds nan or a value below 0")
-    _require_columns(problem, nodes=nodes)
-    weights = problem.weights
-    _require(min(weights) >= 0, f"weights must be at least 0, found {weights}")
-    _require(weights.wait >= weights.ride, f"weights.wait must not be below weights.ride, found {weights}")
+    for fault in _faults(problem):
+        raise _error(fault)
     return problem
 
 
@@ -170,31 +161,65 @@ INTEGERS = {"node", "load", "vehicle", "capacity", "end_node", "locked"}
 BY_STOP = {"node", "service_s", "earliest_s", "latest_s", "due_s"}
 
 
-def _columns(table: Requests | Vehicles, integers: set[str]) -> dict[str, Any]:
+def _columns(table: Requests | Vehicles) -> dict[str, Any]:
     return {
-        name: np.require(column, np.int64 if name in integers else np.float64, ["C", "W"])
-        for name, column in table._asdict().items()
+        name: _as_taken(column, np.int64 if name in INTEGERS else np.float64)
+        for name, column in zip(table._fields, table, strict=True)
     }
 
 
-def _require_columns(problem: Problem, *, nodes: int) -> None:
-    requests, vehicles = problem.requests, problem.vehicles
-    places = np.concatenate([requests.node, vehicles.node, vehicles.end_node[vehicles.end_node != NOWHERE]])
-    _require(bool(((places >= 0) & (places < nodes)).all()), f"a node lies outside 0 to {nodes - 1}")
+def _as_taken(column: NDArray[Any], kind: type[np.float64 | np.int64]) -> NDArray[Any]:
+    """Return a column as the kernels expect it; `np.require` alone takes three times as long to find that it is."""
+    if column.dtype == kind and column.flags.carray:
+        return column
+    return np.require(column, kind, ["C", "W"])
+
+
+def _faults(problem: Problem) -> Iterator[str]:
+    """Yield what is wrong with a problem, first that which the later checks rely on."""
+    requests, vehicles, nodes = problem.requests, problem.vehicles, len(problem.travel_s)
+    count, size = len(requests.riders), len(vehicles.ready_s)
+    for name, column in zip(requests._fields, requests, strict=True):
+        rows = 2 * count if name in BY_STOP else count
+        if len(column) != rows:
+            yield f"requests.{name} has {len(column)} rows, allowed are {rows}"
+    for name, column in zip(vehicles._fields, vehicles, strict=True):
+        if len(column) != size:
+            yield f"vehicles.{name} has {len(column)} rows, allowed are {size}"
+    for name, matrix in (("travel_s", problem.travel_s), ("cost", problem.cost)):
+        if matrix.shape != (nodes, nodes):
+            yield f"{name} has the shape {matrix.shape}, allowed is {(nodes, nodes)}"
+        if matrix.size and not matrix.min() >= 0:  # nan is passed on by min
+            yield f"{name} holds nan or a value below 0"
+    yield from _column_faults(requests, vehicles, nodes)
+    weights = problem.weights
+    if not min(weights) >= 0:
+        yield f"weights must be at least 0, found {weights}"
+    if not weights.wait >= weights.ride:
+        yield f"weights.wait must not be below weights.ride, found {weights}"
+
+
+def _column_faults(requests: Requests, vehicles: Vehicles, nodes: int) -> Iterator[str]:
     for name in ("service_s", "riders", "max_ride_s", "penalty", "load"):
-        column = getattr(requests, name)
-        _require(bool((column >= 0).all()), f"{name} holds nan or a value below 0")
+        if not (getattr(requests, name) >= 0).all():
+            yield f"{name} holds nan or a value below 0"
     for name in ("earliest_s", "latest_s", "due_s"):
-        _require(not np.isnan(getattr(requests, name)).any(), f"{name} holds nan")
-    boarding = requests.earliest_s[::2]
-    _require(bool(np.isfinite(boarding).all()), "earliest_s of a boarding is not finite")
-    _require(bool(np.isfinite(vehicles.ready_s).all()), "ready_s is not finite")
-    _require(bool((vehicles.locked >= 0).all()), "locked holds a value below 0")
+        if np.isnan(getattr(requests, name)).any():
+            yield f"{name} holds nan"
+    places = np.concatenate([requests.node, vehicles.node, vehicles.end_node[vehicles.end_node != NOWHERE]])
     dimensions = {array.shape[1:] for array in (requests.load, vehicles.load, vehicles.capacity)}
-    _require(len(dimensions) == 1, "loads and capacities have different dimensions")
-    pinned = requests.vehicle
-    _require(bool((pinned < len(vehicles.ready_s)).all()), "vehicle of a request is not among the vehicles")
-    _require(bool((pinned[~np.isnan(requests.boarded_s)] >= 0).all()), "a rider on board has no vehicle")
+    pinned = requests.vehicle[~np.isnan(requests.boarded_s)]
+    for holds, fault in (
+        (((places >= 0) & (places < nodes)).all(), f"a node lies outside 0 to {nodes - 1}"),
+        (np.isfinite(requests.earliest_s[::2]).all(), "earliest_s of a boarding is not finite"),
+        (np.isfinite(vehicles.ready_s).all(), "ready_s is not finite"),
+        ((vehicles.locked >= 0).all(), "locked holds a value below 0"),
+        (len(dimensions) == 1, "loads and capacities have different dimensions"),
+        ((requests.vehicle < len(vehicles.ready_s)).all(), "vehicle of a request is not among the vehicles"),
+        ((pinned >= 0).all(), "a rider on board has no vehicle"),
+    ):
+        if not holds:
+            yield fault
 
 
 def require_plans(problem: Problem, plans: Sequence[Sequence[int]]) -> None:
@@ -205,30 +230,51 @@ def require_plans(problem: Problem, plans: Sequence[Sequence[int]]) -> None:
     ControllerError
         Names the vehicle and the stop.
     """
-    requests, count = problem.requests, len(problem.requests.riders)
-    _require(len(plans) == len(problem.vehicles.ready_s), f"{len(plans)} plans for {len(problem.vehicles.ready_s)}")
+    for fault in _plan_faults(problem, plans):
+        raise _error(fault)
+
+
+def _plan_faults(problem: Problem, plans: Sequence[Sequence[int]]) -> Iterator[str]:
+    requests = problem.requests
+    if len(plans) != len(problem.vehicles.ready_s):
+        yield f"{len(plans)} plans for {len(problem.vehicles.ready_s)}"
+    pins, on_board = requests.vehicle.tolist(), (~np.isnan(requests.boarded_s)).tolist()
     seen: set[int] = set()
     for v, plan in enumerate(plans):
-        where = f"plan of vehicle {v}"
-        _require(len(plan) >= problem.vehicles.locked[v], f"{where} is shorter than its lock")
-        for stop in plan:
-            r, alights = divmod(stop, 2)
-            _require(0 <= r < count, f"{where}: stop {stop} belongs to no request")
-            _require(stop not in seen, f"{where}: stop {stop} is planned twice")
-            _require(requests.vehicle[r] in {-1, v}, f"{where}: request {r} must go by {requests.vehicle[r]}")
-            on_board = not np.isnan(requests.boarded_s[r])
-            _require(on_board <= bool(alights), f"{where}: request {r} is on board already")
-            _require(not alights or on_board or stop - 1 in plan[: plan.index(stop)], f"{where}: {r} never boards")
-            _require(bool(alights) or stop + 1 in plan, f"{where}: request {r} never alights")
-            seen.add(stop)
-    left = [r for r in np.flatnonzero(~np.isnan(requests.boarded_s)).tolist() if 2 * r + 1 not in seen]
-    _require(not left, f"requests {left} are on board, and no plan lets them alight")
+        if len(plan) < problem.vehicles.locked[v]:
+            yield f"plan of vehicle {v} is shorter than its lock"
+        for fault in _stop_faults(v, plan, pins, on_board, seen):
+            yield f"plan of vehicle {v}: {fault}"
+    left = [r for r, aboard in enumerate(on_board) if aboard and 2 * r + 1 not in seen]
+    if left:
+        yield f"requests {left} are on board, and no plan lets them alight"
 
 
-def _require(holds: bool, found: str) -> None:  # noqa: FBT001
-    if not holds:
-        msg = f"dispatch problem: {found}"
-        raise ControllerError(msg)
+def _stop_faults(
+    v: int, plan: Sequence[int], pins: Sequence[int], on_board: Sequence[bool], seen: set[int]
+) -> Iterator[str]:
+    """Yield what is wrong with the stops of a plan, and add them to those seen."""
+    boarding: set[int] = set()
+    for stop in plan:
+        r, alights = divmod(stop, 2)
+        if not 0 <= r < len(pins):
+            yield f"stop {stop} belongs to no request"
+        if stop in seen:
+            yield f"stop {stop} is planned twice"
+        if pins[r] not in {-1, v}:
+            yield f"request {r} must go by {pins[r]}"
+        if not alights and on_board[r]:
+            yield f"request {r} is on board already"
+        if alights and not on_board[r] and r not in boarding:
+            yield f"{r} never boards"
+        (boarding.discard if alights else boarding.add)(r)
+        seen.add(stop)
+    if boarding:
+        yield f"request {min(boarding)} never alights"
+
+
+def _error(found: str) -> ControllerError:
+    return ControllerError(f"dispatch problem: {found}")
 
 
 def smallest_problem() -> Problem:

@@ -120,6 +120,7 @@ class Observer:
     def settle(self, person_id: str) -> None:
         """Note that a rider will not be served and leaves."""
         self.journeys[person_id].state = "gone"
+        self._walking.discard(person_id)
         self.unsettled -= 1
 
     def _asked_s(self, rider: Rider) -> float:

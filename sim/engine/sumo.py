@@ -327,17 +327,25 @@ class SumoPort(AbstractContextManager["SumoPort"]):
     ) -> list[bool]:
         """Let a person leave home with the next step: to the boarding place on foot, by taxi, and on foot to the goal.
 
+        SUMO places a person where the last step on foot led, up to a metre beside the boarding place, and the taxi's
+        stop there: riders would board at the stop next to it and leave the taxi waiting for them. A second of standing
+        at the end of the walk, part of it, puts them where they are to be.
+
         Returns
         -------
-        For each stage of the journey whether it is a ride.
+        For each walk and ride of the journey whether it is a ride.
         """
-        persons, rides = self._lib.person, []
+        persons = self._lib.person
         persons.add(person_id, door[0], door[1], typeID="rider")
         start, end = boarding or door, alighting or goal
-        for stage in [*self._walk(door, start), self._ride(start, end), *self._walk(end, goal)]:
+        access, egress = self._walk(door, start), self._walk(end, goal)
+        for stage in access:
             persons.appendStage(person_id, stage)
-            rides.append(stage.type == DRIVING_STAGE)
-        return rides
+        if access:
+            persons.appendWaitingStage(person_id, 1.0)
+        for stage in [self._ride(start, end), *egress]:
+            persons.appendStage(person_id, stage)
+        return [*(False for _ in access), True, *(False for _ in egress)]
 
     def _ride(self, start: Point, end: Point) -> Any:
         stage = self._sim.Stage()

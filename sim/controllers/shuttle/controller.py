@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,38 +11,25 @@ from pydantic import Field
 
 from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, RiderPlan
 from sim.controllers.fleet import waiting_fleet
-from sim.controllers.shuttle.insertion import (
-    CAPACITY,
-    OTHERS,
-    REACH,
-    RIDE,
-    Attempt,
-    best_insertion,
-    compile_kernels,
-    insert,
-)
-from sim.controllers.shuttle.plan import (
-    Fleet,
-    Matrix,
-    RequestTable,
-    Schedule,
-    Start,
-    fleet_of,
-    matrix_of,
-    time_plans,
-    way_s,
-)
-from sim.errors import ControllerError, ScenarioError
-from sim.events import Assigned, PlansRetimed, Promised
-from sim.fleet_document import Fleet as FleetDocument
+from sim.controllers.shuttle.admission import TOO_TIGHT, ruled_out
+from sim.controllers.shuttle.layout import Layout
+from sim.controllers.shuttle.ride import Ride, in_time, rides_of
+from sim.controllers.shuttle.shuttle import Shuttle, Start
+from sim.dispatch import lns, refusal
+from sim.dispatch.insertion import Insertion as Place
+from sim.dispatch.insertion import Planner
+from sim.dispatch.problem import Problem, Weights
+from sim.dispatch.refusal import Cause, why_none
+from sim.dispatch.relax import relax
+from sim.dispatch.schedule import time_plan
+from sim.errors import ScenarioError
+from sim.events import Assigned, PlansRetimed
+from sim.fleet_document import Fleet
 from sim.scenario import RequestLimits
-from sim.world import Location, PlannedStop, Request, TravelTimes, Vehicle, World
+from sim.world import Location, Offer, Request, TravelTimes, Vehicle, World
 
-TOO_LARGE, UNREACHABLE, LATE = "group_larger_than_vehicle", "unreachable", "no_vehicle_within_max_wait"
-CAUSES = {CAPACITY: "capacity", RIDE: "detour_limit", OTHERS: "limits_of_accepted_riders"}
-
-# SUMO halts a taxi within about a vehicle length of the position asked for, before or behind it.
-AT_STOP_M = 15.0
+AHEAD_SHARE = 0.1
+"""Time to the next attempt for a booking that found no place, as a share of the time to its wish."""
 
 
 class InsertionParameters(Parameters):
@@ -59,6 +46,12 @@ class InsertionParameters(Parameters):
         ge=1,
         description="seconds of ride that one second of wait is worth; studies of travellers' value of time "
         "find between 1 and 2.5",
+    )
+    walk_weight: float = Field(
+        2.0,
+        ge=0,
+        description="seconds of ride that one second of walk to or from a meeting point is worth; studies of "
+        "travellers' value of time find between 1.5 and 2.5",
     )
     promise_window_s: float = Field(
         300,
@@ -79,47 +72,54 @@ class InsertionParameters(Parameters):
         description="time between two attempts for a request that has found no place yet; trying every step "
         "costs most of the planning when demand exceeds the fleet, and serves hardly more",
     )
-    shared_stop_m: float = Field(
-        0.5,
-        ge=-1,
-        description="a stop on the edge of the one before, up to this far ahead of it, shares its dwell, as "
-        "in SUMO's taxi device; negative: each stop has its own dwell",
-    )
 
 
 @dataclass(slots=True)
-class _Shuttle:
-    """What is known of a vehicle: its plan, the last stop it finished, and since when it stands where."""
+class Attempts:
+    """A request that has found no place yet: when it is tried next, and what has stood in the way."""
 
-    plan: list[int] = field(default_factory=list)
-    changed: bool = False
-    last_stop: int = -1
-    stands_at: Location | None = None
-    stands_since_s: float = 0.0
+    retry_at_s: float
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The fleet in one step: rows are vehicles on duty, in the order of their ids."""
+
+    world: World
+    vehicles: Sequence[Vehicle]
+    shuttles: Sequence[Shuttle]
+    starts: Sequence[Start]
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """The plans laid out, with the limits that bind them by now, and the planner that works on both."""
+
+    layout: Layout
+    problem: Problem
+    planner: Planner
 
 
 class Insertion:
-    """Inserts requests in the order of their earliest departure.
+    """Inserts requests in the order in which they were submitted, those of one time in the order of their wish.
 
-    A request without a feasible place is tried again every step until its wait limit has passed. Then it is
-    rejected, with the check that stood in the way when vehicles could last have come in time.
+    A request without a feasible place is tried again until its wait limit has passed. Then it is rejected, with the
+    check that stood in the way when vehicles could last have come in time. What the rider accepts binds every plan
+    from then on.
     """
 
     Parameters: ClassVar[type[Parameters]] = InsertionParameters
 
     def __init__(self, parameters: InsertionParameters) -> None:
         self.parameters = parameters
-        self._table = RequestTable()
-        self._requests: list[Request] = []
-        self._rows: dict[str, int] = {}
-        self._shuttles: dict[str, _Shuttle] = {}
-        self._causes: dict[str, str] = {}
-        self._retry_at_s: dict[str, float] = {}
-        self._boarded: set[int] = set()
-        self._times: TravelTimes | None = None
+        self._weights = Weights(drive=parameters.alpha, wait=parameters.wait_weight, ride=1.0)
+        self._rides: dict[str, Ride] = {}
+        self._open: dict[str, Attempts] = {}
+        self._shuttles: dict[str, Shuttle] = {}
+        self._times: TravelTimes
         self._last_step_s = np.nan
-        self._matrix: Matrix
-        self._standing: FleetDocument
+        self._fleet: Fleet
         self._limits: RequestLimits
 
     def prepare(self, inputs: Inputs) -> Preparation:
@@ -140,229 +140,229 @@ class Insertion:
                 f"'insertion' may miss a rider who boards and alights between two steps; found {use.period_s}"
             )
             raise ScenarioError(msg)
-        compile_kernels()  # loaded from the cache here, before the simulated time begins to count
-        self._standing, self._limits = fleet, inputs.scenario.requests
+        lns.compile_kernels()  # loaded from the cache here, before the simulated time begins to count
+        refusal.compile_kernels()
+        self._fleet, self._limits = fleet, inputs.scenario.requests
         riders = tuple(RiderPlan(rider, rider.earliest_s, (RideLeg("taxi"),)) for rider in inputs.riders)
         return Preparation(vehicles=waiting_fleet(inputs), riders=riders, taxi="world")
 
     def start(self, world: World) -> None:
         """Take over the travel times."""
-        self._last_step_s = world.time_s
-        self._take_times(world)
+        self._last_step_s, self._times = world.time_s, world.travel_times
 
     def step(self, world: World) -> None:
         """Bring the plans up to date and place the waiting requests."""
         vehicles = world.vehicles()
-        self._follow(vehicles)
-        refreshed = self._take_times(world)
+        gone = self._forget(world.withdrawn())
+        self._correct(vehicles)
+        refreshed = world.travel_times.refreshed_s != self._times.refreshed_s
+        self._times = world.travel_times
         starts = [self._observe(vehicle, world.time_s) for vehicle in vehicles]
-        shuttles = [self._shuttles[vehicle.id] for vehicle in vehicles]
-        fleet, schedule = self._time(starts, shuttles)
-        if refreshed:
-            plans, broken = sum(bool(shuttle.plan) for shuttle in shuttles), int(schedule.broken.sum())
-            world.decide(PlansRetimed(time_s=world.time_s, plans=plans, infeasible=broken))
-        placed = False
-        for request in self._due(world):
-            attempt = self._try(request, vehicles, fleet, schedule)
-            if isinstance(attempt, str):
-                world.reject(request.id, attempt)
-            elif attempt.insertion is not None:
-                v = attempt.insertion.vehicle
-                insert(shuttles[v].plan, attempt.insertion, self._rows[request.id])
-                shuttles[v].changed = True
-                fleet, schedule = self._time(starts, shuttles)
-                at, until = attempt.insertion.pickup_at, attempt.insertion.dropoff_at + 1
-                times_s = float(schedule.begin_s[v, at]), float(schedule.end_s[v, until])
-                self._promise(world, request, vehicles[v].id, *times_s)
-                placed = True
-            elif world.time_s >= request.earliest_s + self._limits.max_wait_s:
-                world.reject(request.id, self._causes[request.id])
-            else:
-                self._retry_at_s[request.id] = world.time_s + self.parameters.retry_s
-        if placed or refreshed:
-            self._improve(world, vehicles, starts, fleet)
-        changed = {vehicle.id: shuttle for vehicle, shuttle in zip(vehicles, shuttles, strict=True) if shuttle.changed}
-        world.set_plans({name: [self._planned(stop) for stop in one.plan] for name, one in changed.items()})
-        for shuttle in changed.values():
-            shuttle.changed = False
+        moment = Moment(world, vehicles, [self._shuttles[vehicle.id] for vehicle in vehicles], starts)
+        due = self._due(world)
+        news = self._place(moment, due, refreshed=refreshed) if due or refreshed else False
+        if news or gone or refreshed:
+            self._improve(moment)
+        changed = {vehicle.id: one for vehicle, one in zip(vehicles, moment.shuttles, strict=True) if one.changed}
+        if changed:
+            world.set_plans({name: tuple(one.plan) for name, one in changed.items()})
+        for one in changed.values():
+            one.changed = False
         self._last_step_s = world.time_s
 
     def finish(self, world: World) -> None:
         """Leave what is open as it is: the observer reports it as unfinished."""
 
-    def _follow(self, vehicles: Sequence[Vehicle]) -> None:
+    def _correct(self, vehicles: Sequence[Vehicle]) -> None:
         """Bring plans in line with who boarded which vehicle; here nobody boards another than planned."""
 
-    def _improve(self, world: World, vehicles: Sequence[Vehicle], starts: Sequence[Start], fleet: Fleet) -> None:
+    def _improve(self, moment: Moment) -> None:
         """Change plans that have just been made or timed anew; here they stay."""
 
-    def _due(self, world: World) -> list[Request]:
-        """Return the waiting requests to be tried now, in the order of their earliest departure."""
-        due = [
-            request
-            for request in world.waiting()
-            if world.time_s >= min(self._retry_at_s.get(request.id, 0.0), request.earliest_s + self._limits.max_wait_s)
-        ]
-        return sorted(due, key=lambda request: request.earliest_s)
-
-    def _take_times(self, world: World) -> bool:
-        """Take over new travel times; return whether they are of a later time than those before."""
-        times = world.travel_times
-        if times is self._times:
-            return False
-        self._matrix = matrix_of(times, factor=self.parameters.travel_time_factor)
-        replaced = self._times is not None and times.refreshed_s != self._times.refreshed_s
-        self._times = times
-        return replaced
-
-    def _time(self, starts: Sequence[Start], shuttles: Sequence[_Shuttle]) -> tuple[Fleet, Schedule]:
-        fleet = fleet_of(starts, [shuttle.plan for shuttle in shuttles])
-        shared_m = self.parameters.shared_stop_m
-        return fleet, time_plans(self._matrix, self._table.columns, fleet, shared_m=shared_m)
+    def _forget(self, withdrawn: Iterable[str]) -> bool:
+        """Take riders who have gone out of the plans, as the executor has; return whether there were any."""
+        gone = [request_id for request_id in withdrawn if self._rides.pop(request_id, None) is not None]
+        for request_id in gone:
+            for shuttle in self._shuttles.values():
+                shuttle.drop(request_id)
+        return bool(gone)
 
     def _observe(self, vehicle: Vehicle, now_s: float) -> Start:
-        """Take finished stops out of a vehicle's plan and say from where and when it goes on."""
-        shuttle = self._shuttles.setdefault(vehicle.id, _Shuttle())
-        self._drop_finished(shuttle, vehicle)
-        here = bool(shuttle.plan) and self._is_at(shuttle.plan[0], vehicle.location)
-        # A vehicle that halts a little past its stop's position is not taken to go round the block for it.
-        location = self._place(shuttle.plan[0]) if here else vehicle.location
-        ready_s = now_s
-        if vehicle.phase == "serving":
-            ready_s = self._end_of_standing_s(shuttle, vehicle.location, now_s, at_next=here)
-        else:
-            shuttle.stands_at = None
-        if vehicle.halted_until_s is not None:
-            ready_s = max(ready_s, vehicle.halted_until_s)
-        load = sum(int(self._table.columns.size[self._rows[rider]]) for rider in vehicle.on_board)
-        return Start(location, ready_s, vehicle.seats, load, min(vehicle.locked, len(shuttle.plan)))
+        """Bring a vehicle's plan in line with what it has done, and say from where and when it goes on."""
+        shuttle = self._shuttles.setdefault(vehicle.id, Shuttle())
+        # a boarding is taken to have begun right after the last look, lest a ride be taken as shorter than it is
+        boarded_s = self._last_step_s + self._fleet.boarding_s
+        for request_id in shuttle.follow(vehicle, self._rides, boarded_s=boarded_s):
+            del self._rides[request_id]
+        return shuttle.start(vehicle, self._rides, self._fleet, now_s=now_s)
 
-    def _end_of_standing_s(self, shuttle: _Shuttle, place: Location, now_s: float, *, at_next: bool) -> float:
-        """Return when a vehicle is ready for its next stop; one being served is timed from its start."""
-        if shuttle.stands_at != place:
-            shuttle.stands_at, shuttle.stands_since_s = place, now_s
-        service_s = self._table.columns.service_s
-        if at_next:
-            return max(shuttle.stands_since_s, now_s - float(service_s[shuttle.plan[0]]))
-        if shuttle.last_stop >= 0:  # riders on board already, the dwell still runs
-            return max(now_s, shuttle.stands_since_s + float(service_s[shuttle.last_stop]))
-        return now_s
+    def _due(self, world: World) -> list[Request]:
+        """Return the requests to be tried now, in the order in which they were submitted."""
+        waiting = world.waiting()
+        self._open = {request.id: self._open[request.id] for request in waiting if request.id in self._open}
+        due = [
+            request
+            for request in waiting
+            if request.id not in self._open or world.time_s >= self._open[request.id].retry_at_s
+        ]
+        return sorted(due, key=lambda request: (request.submitted_s, request.earliest_s, request.id))
 
-    def _drop_finished(self, shuttle: _Shuttle, vehicle: Vehicle) -> None:
-        """Note who is on board since the last step, and keep the stops of the plan that are still ahead."""
-        if not shuttle.plan and not vehicle.on_board:
-            return
-        on_board = set()
-        for request_id in vehicle.on_board:
-            row = self._rows.get(request_id, -1)
-            if row < 0 or 2 * row + 1 not in shuttle.plan:
-                msg = f"{vehicle.id} carries {request_id}, whom 'insertion' never planned for it"
-                raise ControllerError(msg)
-            if row not in self._boarded:
-                self._boarded.add(row)
-                # no later, lest a ride be taken as shorter than it is
-                self._table.columns.boarded_s[row] = self._last_step_s
-            on_board.add(row)
-        ahead = []
-        for stop in shuttle.plan:
-            row, alighting = divmod(stop, 2)
-            if row not in self._boarded or (alighting and row in on_board):
-                ahead.append(stop)
+    def _place(self, moment: Moment, due: Sequence[Request], *, refreshed: bool) -> bool:
+        """Place what is due; return whether a plan has changed, or a request has found no place for the first time."""
+        tried = [(request, rides) for request in due if (rides := self._rides_for(moment, request))]
+        layout = self._lay_out(moment, [ride for _, rides in tried for ride in rides])
+        problem = relax(layout.problem, layout.plans)
+        if refreshed:
+            plans = sum(bool(plan) for plan in layout.plans)
+            infeasible = _lifted(layout.problem, problem)
+            moment.world.decide(PlansRetimed(time_s=moment.world.time_s, plans=plans, infeasible=infeasible))
+        if not tried:
+            return False
+        planning, news = Planning(layout, problem, Planner(problem, layout.plans)), False
+        row = len(layout.rides) - sum(len(rides) for _, rides in tried)
+        for request, rides in tried:
+            best = self._best(planning, range(row, row + len(rides)))
+            if best is None:
+                cause = why_none(problem, planning.planner.plans, row)
+                news |= self._put_off(moment.world, request, cause)
             else:
-                shuttle.last_stop = stop
-        shuttle.plan = ahead
+                news |= self._promise(moment, planning, *best)
+            row += len(rides)
+        return news
 
-    def _try(self, request: Request, vehicles: Sequence[Vehicle], fleet: Fleet, schedule: Schedule) -> Attempt | str:
-        """Look for a place; return the attempt, or the cause that rules out any later one."""
-        if vehicles and request.size > max(vehicle.seats for vehicle in vehicles):
-            return TOO_LARGE
-        direct_s = way_s(self._matrix, *request.origin, *request.destination)
-        if not np.isfinite(direct_s):
-            return UNREACHABLE
-        row = self._row(request)
-        self._table.columns.max_ride_s[row] = self._max_ride_s(direct_s)
-        attempt = best_insertion(
-            self._matrix,
-            self._table.columns,
-            fleet,
-            schedule,
-            request=row,
-            alpha=self.parameters.alpha,
-            wait_weight=self.parameters.wait_weight,
-            shared_m=self.parameters.shared_stop_m,
+    def _rides_for(self, moment: Moment, request: Request) -> list[Ride]:
+        """Return the rides that could serve a request; none if that is ruled out for good, and it is rejected."""
+        now_s, first = moment.world.time_s, request.id not in self._open
+        cause = ruled_out(request, self._limits, moment.vehicles, now_s=now_s) if first else None
+        rides: list[Ride] = []
+        if cause is None:
+            limits = self._limits.of(request.service_class)
+            rides = list(rides_of(request, limits, self._fleet, now_s=now_s, way_s=self._way_s))
+            cause = None if rides else Cause.UNREACHABLE
+        if cause is None:
+            rides = [ride for ride in rides if in_time(ride, self._fleet, now_s=now_s, way_s=self._way_s)]
+            if not rides:
+                cause = TOO_TIGHT if first else self._open[request.id].cause
+        if cause is not None:
+            self._reject(moment.world, request, cause)
+        return rides
+
+    def _way_s(self, a: Location, b: Location) -> float:
+        return self.parameters.travel_time_factor * self._times.time_s(a, b)
+
+    def _lay_out(self, moment: Moment, others: Sequence[Ride], *, penalty_s: float = 0.0) -> Layout:
+        """Lay out the plans as they stand, and rides that have no place."""
+        return Layout.of(
+            self._times,
+            moment.starts,
+            [shuttle.plan for shuttle in moment.shuttles],
+            self._rides,
+            others=others,
+            penalty_s=penalty_s,
+            fleet=self._fleet,
+            weights=self._weights,
+            factor=self.parameters.travel_time_factor,
         )
-        if attempt.insertion is None:
-            self._note_cause(request.id, attempt.failed)
-        return attempt
 
-    def _note_cause(self, request_id: str, failed: Sequence[int]) -> None:
-        """Keep what most vehicles failed at of those that could have come in time, if there are any."""
-        check = max(CAUSES, key=lambda check: (failed[check], check))
-        if failed[check]:
-            self._causes[request_id] = CAUSES[check]
-        else:
-            alone = failed[REACH] and failed[REACH] == sum(failed)
-            self._causes.setdefault(request_id, UNREACHABLE if alone else LATE)
+    def _best(self, planning: Planning, rows: Iterable[int]) -> tuple[int, Place] | None:
+        """Return which of a request's rides is best, and its place; walks and the time before them count as well."""
+        best: tuple[int, Place] | None = None
+        least = np.inf
+        for row in rows:
+            place, ride = planning.planner.best(row), planning.layout.rides[row]
+            if place is None:
+                continue
+            at_door_s = ride.earliest_s - ride.access_s - ride.request.earliest_s
+            walk_s = ride.access_s + ride.egress_s
+            own = self.parameters.wait_weight * at_door_s + self.parameters.walk_weight * walk_s
+            cost = place.cost + ride.request.size * own
+            if cost < least:
+                least, best = cost, (row, place)
+        return best
 
-    def _row(self, request: Request) -> int:
-        """Return a request's row in the table, added at the first attempt."""
-        if request.id not in self._rows:
-            self._requests.append(request)
-            self._rows[request.id] = self._table.add(
-                request.origin,
-                request.destination,
-                size=request.size,
-                earliest_s=request.earliest_s,
-                latest_pickup_s=request.earliest_s + self._limits.max_wait_s,
-                boarding_s=self._standing.boarding_s,
-                alighting_s=self._standing.alighting_s,
-            )
-        return self._rows[request.id]
+    def _promise(self, moment: Moment, planning: Planning, row: int, place: Place) -> bool:
+        """Offer a place found and take it if the rider does; return whether a plan has changed."""
+        v, ride = place.vehicle, planning.layout.rides[row]
+        plan = list(planning.planner.plans[v])
+        plan.insert(place.dropoff_at, 2 * row + 1)
+        plan.insert(place.pickup_at, 2 * row)
+        times_s = self._times_in(planning.problem, v, plan, row)
+        if not self._offer(moment.world, ride, times_s[0]):
+            return False
+        # the planner looks at the columns of this problem: what was promised binds the insertions that follow
+        requests, stops = planning.problem.requests, slice(2 * row, 2 * row + 2)
+        requests.earliest_s[2 * row] = ride.earliest_s
+        requests.latest_s[stops] = requests.due_s[stops] = ride.latest_pickup_s, ride.latest_dropoff_s
+        planning.planner.insert(row, place)
+        moment.shuttles[v].plan, moment.shuttles[v].changed = planning.layout.stops(plan), True
+        self._assign(moment.world, ride, moment.vehicles[v].id, *times_s)
+        return True
 
-    def _max_ride_s(self, direct_s: float) -> float:
-        """Return the longest ride allowed, by the direct drive as it is now; never below a lone ride."""
-        lone_s = self._standing.boarding_s + direct_s + self._standing.alighting_s
-        detour_s = self._limits.max_detour_alpha * direct_s + self._limits.max_detour_beta_s
-        return min(self._limits.max_ride_s, max(detour_s, lone_s))
+    def _times_in(self, problem: Problem, v: int, plan: Sequence[int], row: int) -> tuple[float, float]:
+        """Return when a plan lets a rider board, and when the rider has alighted."""
+        begin_s = time_plan(problem, v, plan).begin_s
+        return begin_s[plan.index(2 * row)], begin_s[plan.index(2 * row + 1)] + self._fleet.alighting_s
 
-    def _promise(self, world: World, request: Request, vehicle_id: str, pickup_s: float, dropoff_s: float) -> None:
-        """Bind the request's pick-up window and latest arrival, and say so in the log."""
-        row, columns = self._rows[request.id], self._table.columns
-        pickup_latest_s = min(pickup_s + self.parameters.promise_window_s, float(columns.latest_s[2 * row]))
-        dropoff_latest_s = pickup_latest_s + float(columns.max_ride_s[row])
-        columns.latest_s[2 * row] = pickup_latest_s
-        columns.latest_s[2 * row + 1] = dropoff_latest_s - columns.service_s[2 * row + 1]
-        self._assign(world, request.id, vehicle_id, pickup_s, dropoff_s)
-        world.decide(
-            Promised(
-                time_s=world.time_s,
+    def _offer(self, world: World, ride: Ride, pickup_s: float) -> bool:
+        """Offer a pick-up window and a latest arrival; what the rider accepts binds the ride.
+
+        Who rides on the spot can board from now on; who booked ahead comes for the planned pick-up.
+        """
+        request, fleet = ride.request, self._fleet
+        earliest_s = pickup_s if request.earliest_s > world.time_s else ride.earliest_s
+        latest_s = min(pickup_s + self.parameters.promise_window_s, ride.latest_pickup_s)
+        arrival_s = min(latest_s + fleet.boarding_s + ride.max_ride_s, ride.latest_dropoff_s) + fleet.alighting_s
+        accepted = world.offer(
+            Offer(
                 request_id=request.id,
-                pickup_earliest_s=request.earliest_s,
-                pickup_latest_s=pickup_latest_s,
-                dropoff_latest_s=dropoff_latest_s,
+                pickup_earliest_s=earliest_s,
+                pickup_latest_s=latest_s,
+                dropoff_latest_s=arrival_s,
+                boarding=ride.boarding,
+                alighting=ride.alighting,
             )
         )
+        self._open.pop(request.id, None)
+        if accepted:
+            ride.earliest_s, ride.latest_pickup_s = earliest_s, latest_s
+            ride.latest_dropoff_s = arrival_s - fleet.alighting_s
+            self._rides[request.id] = ride
+        return accepted
+
+    def _put_off(self, world: World, request: Request, cause: Cause) -> bool:
+        """Note why a request found no place and when to try again, or reject it; return whether it is a new one."""
+        first, now_s = request.id not in self._open, world.time_s
+        attempts = self._open.setdefault(request.id, Attempts(now_s, cause))
+        if cause not in {Cause.UNREACHABLE, Cause.LATE}:
+            attempts.cause = cause
+        last_s = request.earliest_s + self._limits.of(request.service_class).max_wait_s
+        if now_s >= last_s:
+            self._reject(world, request, attempts.cause)
+            return False
+        pause_s = max(self.parameters.retry_s, AHEAD_SHARE * (request.earliest_s - now_s))
+        attempts.retry_at_s = min(now_s + pause_s, last_s)
+        return first
+
+    def _reject(self, world: World, request: Request, cause: str) -> None:
+        self._open.pop(request.id, None)
+        world.reject(request.id, cause)
 
     @staticmethod
-    def _assign(world: World, request_id: str, vehicle_id: str, pickup_s: float, dropoff_s: float) -> None:
+    def _assign(world: World, ride: Ride, vehicle_id: str, pickup_s: float, dropoff_s: float) -> None:
         """Say in the log which vehicle is to serve a request, and when."""
         world.decide(
             Assigned(
                 time_s=world.time_s,
-                request_id=request_id,
+                request_id=ride.request.id,
                 vehicle_id=vehicle_id,
                 pickup_s=pickup_s,
                 dropoff_s=dropoff_s,
             )
         )
 
-    def _planned(self, stop: int) -> PlannedStop:
-        return PlannedStop(self._requests[stop // 2].id, pickup=stop % 2 == 0)
 
-    def _place(self, stop: int) -> Location:
-        request = self._requests[stop // 2]
-        return request.origin if stop % 2 == 0 else request.destination
-
-    def _is_at(self, stop: int, location: Location) -> bool:
-        place = self._place(stop)
-        return place.edge == location.edge and abs(place.pos_m - location.pos_m) <= AT_STOP_M
+def _lifted(problem: Problem, relaxed: Problem) -> int:
+    """Return how many requests have a limit that was lifted because the plans break it."""
+    before, after = problem.requests, relaxed.requests
+    late = (after.latest_s > before.latest_s).reshape(-1, 2).any(axis=1)
+    return int((late | (after.max_ride_s > before.max_ride_s)).sum())

@@ -10,22 +10,21 @@ import numpy as np
 from pydantic import Field
 
 from sim.controllers.base import Inputs, Parameters, Preparation
-from sim.controllers.shuttle import insertion
-from sim.controllers.shuttle.controller import Insertion, InsertionParameters
-from sim.controllers.shuttle.exchange import Exchange
-from sim.controllers.shuttle.plan import Fleet, Start
-from sim.dispatch import lns, rtv
+from sim.controllers.shuttle.controller import Insertion, InsertionParameters, Moment
+from sim.controllers.shuttle.layout import Layout
+from sim.controllers.shuttle.ride import Ride, in_time, rides_of
+from sim.dispatch import lns, refusal, rtv
 from sim.dispatch.lns import solve
-from sim.dispatch.problem import Problem, Weights
+from sim.dispatch.problem import Problem
 from sim.dispatch.relax import relax
 from sim.dispatch.solution import Solution, Stops
-from sim.world import Vehicle, World
+from sim.world import PlannedStop, Vehicle, World
 
 STREAM = 1
 
 
 class RollingParameters(InsertionParameters):
-    """Parameters of every controller whose plans stay open: those of `insertion`, and when plans are replaced."""
+    """Parameters of controllers whose plans stay open."""
 
     alpha: float = Field(
         2.25,
@@ -47,53 +46,84 @@ class RollingParameters(InsertionParameters):
         ge=0,
         description="seconds of ride that one second behind a promise is worth, once traffic has broken it",
     )
+    reject_penalty_s: float = Field(
+        20_000,
+        ge=0,
+        description="seconds of ride that leaving out a rider without a promise is worth: what the search may spend "
+        "to make room, within the limits of all others",
+    )
 
 
 class Rolling(Insertion, ABC):
-    """Plans anew all that no vehicle is bound to yet, each time that a request was placed or times were refreshed.
+    """Plans anew, again and again, all that no vehicle is bound to yet; how it searches is up to the subclass.
 
     Riders who wait may come to another vehicle; what they were promised binds every plan.
     """
 
+    Parameters: ClassVar[type[Parameters]] = RollingParameters
+
     def __init__(self, parameters: RollingParameters) -> None:
         super().__init__(parameters)
         self._rolling = parameters
+        self._weights = self._weights._replace(late=parameters.lateness_weight)
 
     @abstractmethod
     def _search(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
-        """Return plans that cost no more than these."""
+        """Return plans that cost no more than these, and keep every limit of the problem."""
 
-    def _follow(self, vehicles: Sequence[Vehicle]) -> None:
+    def _correct(self, vehicles: Sequence[Vehicle]) -> None:
         """Give riders who boarded the vehicle they were to leave, because that came first, back to its plan."""
         for vehicle in vehicles:
             for request_id in vehicle.on_board:
-                row = self._rows[request_id]
-                for name, shuttle in self._shuttles.items():
-                    if name != vehicle.id and 2 * row + 1 in shuttle.plan:
-                        shuttle.plan = [stop for stop in shuttle.plan if stop // 2 != row]
-                        shuttle.changed = True
-                        self._shuttles[vehicle.id].plan[:0] = [2 * row, 2 * row + 1]
+                own = self._shuttles[vehicle.id]
+                stops = [PlannedStop(request_id, pickup=pickup) for pickup in (True, False)]
+                if stops[1] in own.plan:
+                    continue
+                for other in self._shuttles.values():
+                    if other.drop(request_id):
+                        other.changed = True
+                        own.plan[:0] = stops
 
-    def _improve(self, world: World, vehicles: Sequence[Vehicle], starts: Sequence[Start], fleet: Fleet) -> None:
-        own = self._rolling
-        weights = Weights(drive=own.alpha, wait=own.wait_weight, ride=1.0, late=own.lateness_weight)
-        exchange = Exchange.of(self._matrix, self._table.columns, fleet, weights)
-        if not (exchange.problem.requests.vehicle < 0).any():
+    def _improve(self, moment: Moment) -> None:
+        waiting = self._unplaced(moment.world)
+        layout = self._lay_out(moment, waiting, penalty_s=self._rolling.reject_penalty_s)
+        if not (layout.problem.requests.vehicle < 0).any():
             return
-        found = self._search(relax(exchange.problem, exchange.plans), exchange.plans)
-        if found.saved < own.least_gain_s:
+        problem = relax(layout.problem, layout.plans)
+        found = self._search(problem, layout.plans)
+        if found.saved < self._rolling.least_gain_s:
             return
-        shuttles = [self._shuttles[vehicle.id] for vehicle in vehicles]
-        moved: list[tuple[int, int]] = []
-        for v, (old, new) in enumerate(zip(exchange.plans, found.plans, strict=True)):
-            if old != new:
-                shuttles[v].plan, shuttles[v].changed = exchange.stops(new), True
-                moved += [(v, int(exchange.rows[stop // 2])) for stop in new if stop % 2 and stop not in old]
-        _, schedule = self._time(starts, shuttles)
-        for v, row in moved:
-            pickup, dropoff = (shuttles[v].plan.index(stop) for stop in (2 * row, 2 * row + 1))
-            times_s = float(schedule.begin_s[v, pickup]), float(schedule.end_s[v, dropoff])
-            self._assign(world, self._requests[row].id, vehicles[v].id, *times_s)
+        for v, (old, new) in enumerate(zip(layout.plans, found.plans, strict=True)):
+            if old != tuple(new):
+                self._take_over(moment, layout, problem, v, new)
+
+    def _unplaced(self, world: World) -> list[Ride]:
+        """Return a ride for each request that has found no place yet, between the nearest points that could do."""
+        rides = []
+        for request in world.waiting():
+            if request.id in self._open:
+                limits = self._limits.of(request.service_class)
+                options = rides_of(request, limits, self._fleet, now_s=world.time_s, way_s=self._way_s)
+                fitting = (one for one in options if in_time(one, self._fleet, now_s=world.time_s, way_s=self._way_s))
+                rides += [ride for ride in (next(fitting, None),) if ride is not None]
+        return rides
+
+    def _take_over(self, moment: Moment, layout: Layout, problem: Problem, v: int, plan: Sequence[int]) -> None:
+        """Give a vehicle its new plan: offer a ride to who had none, and say in the log who changes to it."""
+        world, old = moment.world, layout.plans[v]
+        stops, come = list(plan), [stop // 2 for stop in plan if stop % 2 and stop not in old]
+        for row in list(come):
+            ride = layout.rides[row]
+            if ride.request.id in self._rides:
+                continue
+            pickup_s, _ = self._times_in(problem, v, stops, row)
+            if not self._offer(world, ride, pickup_s):
+                come.remove(row)
+                stops = [stop for stop in stops if stop // 2 != row]
+        moment.shuttles[v].plan, moment.shuttles[v].changed = layout.stops(stops), True
+        for row in come:
+            times_s = self._times_in(problem, v, stops, row)
+            self._assign(world, layout.rides[row], moment.vehicles[v].id, *times_s)
 
 
 class LnsParameters(RollingParameters):
@@ -109,7 +139,7 @@ class LnsParameters(RollingParameters):
 
 
 class Lns(Rolling):
-    """Searches by large-neighbourhood search."""
+    """Searches by large neighbourhoods."""
 
     Parameters: ClassVar[type[Parameters]] = LnsParameters
 
@@ -120,16 +150,16 @@ class Lns(Rolling):
 
     def prepare(self, inputs: Inputs) -> Preparation:
         """See `Insertion.prepare`."""
-        lns.compile_kernels()  # loaded from the cache here, before the simulated time begins to count
         self._rng = np.random.default_rng([inputs.scenario.seeds.demand, STREAM])
         return super().prepare(inputs)
 
     def _search(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
-        return solve(problem, plans, iterations=self._iterations, seed=int(self._rng.integers(2**32)))
+        seed = int(self._rng.integers(2**32))
+        return solve(problem, plans, iterations=self._iterations, seed=seed)
 
 
 def compile_kernels() -> None:
     """Compile every kernel that a service of shuttles has into numba's cache, so that a later process pays nothing."""
-    insertion.compile_kernels()
     lns.compile_kernels()
+    refusal.compile_kernels()
     rtv.compile_kernels()

@@ -9,6 +9,7 @@ from sim.dispatch import (
     lns,
     marks,
     plans,
+    refusal,
     relax,
     removal,
     repair,
@@ -26,7 +27,21 @@ def signatures() -> dict[str, int]:
     """Return how many signatures each kernel is compiled for."""
     return {
         f"{module.__name__}.{name}": len(value.signatures)
-        for module in (bounds, granular, insertion, lns, marks, plans, relax, removal, repair, schedule, tour, trips)
+        for module in (
+            bounds,
+            granular,
+            insertion,
+            lns,
+            marks,
+            plans,
+            refusal,
+            relax,
+            removal,
+            repair,
+            schedule,
+            tour,
+            trips,
+        )
         for name, value in sorted(vars(module).items())
         if isinstance(value, Dispatcher)
     }
@@ -35,6 +50,7 @@ def signatures() -> dict[str, int]:
 def test_what_is_compiled_ahead_serves_every_problem() -> None:
     lns.compile_kernels()
     rtv.compile_kernels()
+    refusal.compile_kernels()
     compiled = signatures()
     assert len(compiled) > 40
     for seed in range(6):
@@ -44,4 +60,5 @@ def test_what_is_compiled_ahead_serves_every_problem() -> None:
         schedule.time_plan(problem, 0, solution.plans[0])
         slower = problem._replace(travel_s=problem.travel_s * 1.5)
         Planner(relax.relax(slower, start), start).best(9)
+        refusal.why_none(relax.relax(slower, start), start, 9)
     assert signatures() == compiled

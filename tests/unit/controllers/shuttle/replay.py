@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,10 +12,22 @@ from numpy.typing import NDArray
 from sim.controllers.shuttle.assignment import Rtv, RtvParameters
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters
 from sim.controllers.shuttle.rolling import Lns, LnsParameters
-from sim.events import Event, Rejected
+from sim.events import Cancelled, Event, Offered, Promised, Rejected
+from sim.fleet_document import Fleet
 from sim.network.graph import EdgeGraph
-from sim.scenario import Fleet, RequestLimits
-from sim.world import Floats, Location, Phase, PlannedStop, Request, TravelTimes, Vehicle
+from sim.scenario import RequestLimits
+from sim.world import (
+    Floats,
+    Load,
+    Location,
+    Offer,
+    Phase,
+    PlannedStop,
+    Request,
+    Task,
+    TravelTimes,
+    Vehicle,
+)
 
 
 @dataclass(slots=True)
@@ -33,6 +46,7 @@ class Shuttle:
     pending: list[PlannedStop] | None = None
     on_board: list[str] = field(default_factory=list)
     driven_m: float = 0.0
+    wheelchairs: int = 0
 
 
 class ReplayWorld:
@@ -47,13 +61,21 @@ class ReplayWorld:
         seats: int,
         dwell_s: float = 10.0,
         begin_s: float = 0.0,
-        shared_m: float = 0.5,
+        wheelchairs: int = 0,
+        declines: AbstractSet[str] = frozenset(),
+        absent: AbstractSet[str] = frozenset(),
     ) -> None:
         self.truth = self.travel_times = truth
         self.time_s = begin_s
         self.requests = {request.id: request for request in requests}
-        self.shuttles = [Shuttle(f"shuttle.{n:02d}", seats, place, since_s=begin_s) for n, place in enumerate(starts)]
-        self.dwell_s, self.shared_m = dwell_s, shared_m
+        self.shuttles = [
+            Shuttle(f"shuttle.{n:02d}", seats, place, since_s=begin_s, wheelchairs=wheelchairs)
+            for n, place in enumerate(starts)
+        ]
+        self.dwell_s, self.declines, self.absent = dwell_s, declines, absent
+        self.offers: dict[str, Offer] = {}
+        self.settled: set[str] = set()
+        self._withdrawn: list[str] = []
         self.vehicle_of: dict[str, str] = {}
         self.board_s: dict[str, float] = {}
         self.alight_s: dict[str, float] = {}
@@ -69,6 +91,7 @@ class ReplayWorld:
                 phase=one.phase,
                 on_board=tuple(sorted(one.on_board)),
                 locked=self._locked(one),
+                wheelchairs=one.wheelchairs,
             )
             for one in self.shuttles
         ]
@@ -77,13 +100,73 @@ class ReplayWorld:
         return [
             one
             for one in self.requests.values()
-            if one.earliest_s <= self.time_s and one.id not in self.vehicle_of and one.id not in self.rejected
+            if one.submitted_s <= self.time_s
+            and one.id not in self.vehicle_of
+            and one.id not in self.rejected
+            and one.id not in self.settled
         ]
 
-    def set_plan(self, vehicle_id: str, stops: Sequence[PlannedStop]) -> None:
-        self.set_plans({vehicle_id: stops})
+    def withdrawn(self) -> list[str]:
+        gone, self._withdrawn = self._withdrawn, []
+        return gone
 
-    def set_plans(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
+    def offer(self, offer: Offer) -> bool:
+        request = self.requests[offer.request_id]
+        assert request in self.waiting(), "an offer to a request that is not open"
+        assert request.id not in self.offers, "a rider has accepted already"
+        self.events.append(
+            Offered(
+                time_s=self.time_s,
+                request_id=request.id,
+                pickup_earliest_s=offer.pickup_earliest_s,
+                pickup_latest_s=offer.pickup_latest_s,
+                dropoff_latest_s=offer.dropoff_latest_s,
+                access_walk_s=offer.boarding.walk_s if offer.boarding else 0.0,
+                egress_walk_s=offer.alighting.walk_s if offer.alighting else 0.0,
+            )
+        )
+        if request.id in self.declines:
+            self._cancel(request, "offer_declined")
+            return False
+        self.offers[request.id] = offer
+        self.events.append(
+            Promised(
+                time_s=self.time_s,
+                request_id=request.id,
+                pickup_earliest_s=offer.pickup_earliest_s,
+                pickup_latest_s=offer.pickup_latest_s,
+                dropoff_latest_s=offer.dropoff_latest_s,
+            )
+        )
+        return True
+
+    def withdraw(self, request_id: str) -> None:
+        """Let a planned rider go: the executor takes the stops out of the plan."""
+        assert request_id not in self.board_s
+        vehicle_id = self.vehicle_of.pop(request_id)
+        shuttle = next(one for one in self.shuttles if one.id == vehicle_id)
+        if shuttle.phase == "driving":
+            self._halt(shuttle)
+        shuttle.plan = [stop for stop in shuttle.plan if stop.request_id != request_id]
+        if shuttle.pending is not None:
+            shuttle.pending = [stop for stop in shuttle.pending if stop.request_id != request_id]
+        self._cancel(self.requests[request_id], "by_rider")
+        self._withdrawn.append(request_id)
+
+    def _cancel(self, request: Request, cause: str) -> None:
+        self.settled.add(request.id)
+        self.events.append(
+            Cancelled(time_s=self.time_s, request_id=request.id, person_id=request.person_id, cause=cause)
+        )
+
+    def set_plan(self, vehicle_id: str, tasks: Sequence[Task]) -> None:
+        self.set_plans({vehicle_id: tasks})
+
+    def set_plans(self, plans: Mapping[str, Sequence[Task]]) -> None:
+        stops = {name: [task for task in tasks if isinstance(task, PlannedStop)] for name, tasks in plans.items()}
+        self._replace_all(stops)
+
+    def _replace_all(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
         for vehicle_id, stops in plans.items():
             for rider in {stop.request_id for stop in stops}:
                 before = self.vehicle_of.get(rider, vehicle_id)
@@ -105,6 +188,8 @@ class ReplayWorld:
         for rider in sorted(named - mine):
             assert rider not in self.vehicle_of, "a rider stands in two plans"
             assert rider not in self.rejected
+            assert rider not in self.settled
+            assert rider in self.offers, "a rider was planned without having accepted"
             self.vehicle_of[rider] = vehicle_id
         for rider in sorted(named):
             boards = [n for n, stop in enumerate(stops) if stop == PlannedStop(rider, pickup=True)]
@@ -135,7 +220,12 @@ class ReplayWorld:
                 if shuttle.phase == "idle":
                     if not shuttle.plan:
                         break
-                    self._set_off(shuttle, max(shuttle.since_s, self.time_s))
+                    ready_s = max(shuttle.since_s, self.time_s)
+                    if shuttle.at == self._place(shuttle.plan[0]):
+                        ready_s = max(ready_s, self._comes_s(shuttle.plan[0]))
+                    if ready_s > until_s:
+                        break
+                    self._set_off(shuttle, ready_s)
                 if shuttle.busy_until_s > until_s:
                     break
                 if shuttle.phase == "driving":
@@ -152,8 +242,17 @@ class ReplayWorld:
         self.truth = self.travel_times = times
 
     def _place(self, stop: PlannedStop) -> Location:
-        request = self.requests[stop.request_id]
+        request, offer = self.requests[stop.request_id], self.offers[stop.request_id]
+        point = offer.boarding if stop.pickup else offer.alighting
+        if point is not None:
+            return point.location
         return request.origin if stop.pickup else request.destination
+
+    def _comes_s(self, stop: PlannedStop) -> float:
+        """Return when somebody is there to board; who alights always is."""
+        if not stop.pickup:
+            return -np.inf
+        return np.inf if stop.request_id in self.absent else self.offers[stop.request_id].pickup_earliest_s
 
     def _location(self, shuttle: Shuttle) -> Location:
         """Return the place on the way; legs between edges are spent at the end of the edge left."""
@@ -200,22 +299,27 @@ class ReplayWorld:
         """Begin a dwell at the target; stops at the same place share it."""
         assert shuttle.target is not None
         shuttle.driven_m += self.truth.distance_m(shuttle.at, shuttle.target)
-        shuttle.at, shuttle.phase, shuttle.since_s = shuttle.target, "serving", shuttle.busy_until_s
+        shuttle.at, shuttle.since_s = shuttle.target, shuttle.busy_until_s
+        if self._comes_s(shuttle.plan[0]) > shuttle.since_s:
+            shuttle.phase = "idle"
+            return
+        shuttle.phase = "serving"
         shuttle.busy_until_s += self.dwell_s
-        shuttle.serving = [shuttle.plan.pop(0)]
-        while shuttle.plan and self._shares(self._place(shuttle.serving[-1]), self._place(shuttle.plan[0])):
+        shuttle.serving = []
+        while shuttle.plan and self._place(shuttle.plan[0]) == shuttle.at:
+            if self._comes_s(shuttle.plan[0]) > shuttle.since_s:
+                break
             shuttle.serving.append(shuttle.plan.pop(0))
         for stop in shuttle.serving:
             if stop.pickup:
-                assert self.requests[stop.request_id].earliest_s <= shuttle.since_s
                 shuttle.on_board.append(stop.request_id)
                 self.board_s[stop.request_id] = shuttle.since_s
-        load = sum(self.requests[rider].size for rider in shuttle.on_board)
-        alighting = sum(self.requests[stop.request_id].size for stop in shuttle.serving if not stop.pickup)
-        assert load - alighting <= shuttle.seats, "more riders than seats"
-
-    def _shares(self, a: Location, b: Location) -> bool:
-        return a.edge == b.edge and 0 <= b.pos_m - a.pos_m <= self.shared_m
+        alighting = {stop.request_id for stop in shuttle.serving if not stop.pickup}
+        load = Load(0, 0)
+        for rider in shuttle.on_board:
+            if rider not in alighting:
+                load = load.plus(self.requests[rider].load, 1)
+        assert load.fits(Load(shuttle.seats, shuttle.wheelchairs)), "more riders than room for them"
 
     def _finish(self, shuttle: Shuttle) -> None:
         for stop in shuttle.serving:
@@ -255,9 +359,9 @@ def controller_for(world: ReplayWorld, limits: RequestLimits, parameters: Insert
     elif isinstance(parameters, RtvParameters):
         controller = Rtv(parameters)
     controller._limits = limits
-    controller._standing = Fleet(
-        count=len(world.shuttles),
-        seats=max(one.seats for one in world.shuttles),
+    controller._fleet = Fleet(
+        count=max(1, len(world.shuttles)),
+        seats=max((one.seats for one in world.shuttles), default=1),
         boarding_s=world.dwell_s,
         alighting_s=world.dwell_s,
     )

@@ -39,6 +39,7 @@ def uniform_requests(times: TravelTimes, *, seed: int, count: int, last_s: float
 
 
 def request(number: int, origin: Location, destination: Location, *, earliest_s: float, size: int = 1) -> Request:
+    """Return a request on the spot."""
     return Request(
         id=f"r{number:03d}",
         person_id=f"p{number:03d}",
@@ -48,6 +49,7 @@ def request(number: int, origin: Location, destination: Location, *, earliest_s:
         earliest_s=earliest_s,
         latest_arrival_s=None,
         direct_ride_s=0.0,
+        submitted_s=earliest_s,
     )
 
 
@@ -56,20 +58,21 @@ def spread(times: TravelTimes, count: int, *, seed: int = 0) -> list[Location]:
     return [Location(int(edge), 100.0) for edge in rng.choice(len(times.edge_s), count, replace=False)]
 
 
-def check_promises(world: ReplayWorld) -> None:
+def check_promises(world: ReplayWorld, limits: RequestLimits = LIMITS) -> None:
     """Check promises and limits against what happened; the vehicles kept to the travel times exactly."""
     promises = [event for event in world.events if isinstance(event, Promised)]
     assert sorted(one.request_id for one in promises) == sorted(world.vehicle_of)
     for promise in promises:
         rider = world.requests[promise.request_id]
+        accepted = limits.of(rider.service_class)
         boarded, alighted = world.board_s[rider.id], world.alight_s[rider.id]
         direct = world.truth.time_s(rider.origin, rider.destination)
         ride = max(1.5 * direct + 600, direct + 20)
         slack = 5.0 + 1e-6  # a dwell is seen up to one period after it began
         assert promise.pickup_earliest_s <= boarded <= promise.pickup_latest_s + slack
-        assert boarded <= rider.earliest_s + LIMITS.max_wait_s + slack
+        assert boarded <= rider.earliest_s + accepted.max_wait_s + slack
         assert alighted <= promise.dropoff_latest_s + slack
-        assert alighted - boarded <= min(LIMITS.max_ride_s, ride) + slack
+        assert alighted - boarded <= min(accepted.max_ride_s, ride) + slack
     last = {one.request_id: one.vehicle_id for one in world.events if isinstance(one, Assigned)}
     assert world.vehicle_of == last
 
@@ -236,9 +239,19 @@ def test_a_rider_on_board_who_was_never_planned_is_an_error() -> None:
         controller.step(world)
 
 
-@pytest.mark.parametrize("bad", [{"alpha": -1}, {"wait_weight": 0.5}, {"travel_time_factor": 0.9}, {"beta": 1}])
-def test_parameters_are_strict(bad: dict[str, float]) -> None:
-    with pytest.raises(ValidationError):
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ({"alpha": -1}, "greater than or equal to 0"),
+        ({"walk_weight": -1}, "greater than or equal to 0"),
+        ({"wait_weight": 0.5}, "greater than or equal to 1"),
+        ({"travel_time_factor": 0.9}, "greater than or equal to 1"),
+        ({"beta": 1}, "Extra inputs"),
+        ({"alpha": float("nan")}, "finite"),
+    ],
+)
+def test_parameters_are_strict(bad: dict[str, float], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
         InsertionParameters(**bad)
 
 

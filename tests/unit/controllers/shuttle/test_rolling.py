@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,16 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from sim.controllers.shuttle.controller import InsertionParameters
-from sim.controllers.shuttle.exchange import Exchange
-from sim.controllers.shuttle.plan import RequestTable, Start, fleet_of, matrix_of, time_plans
-from sim.controllers.shuttle.rolling import Lns, LnsParameters
-from sim.dispatch.problem import Weights
-from sim.dispatch.schedule import time_plan
+from sim.controllers.shuttle.ride import rides_of
+from sim.controllers.shuttle.rolling import LnsParameters
+from sim.controllers.shuttle.shuttle import Shuttle
 from sim.events import Assigned, fingerprint
-from sim.world import Location, TravelTimes, Vehicle
-from tests.unit.controllers.shuttle.replay import Outcome, ReplayWorld, grid_times, replay
+from sim.world import PlannedStop, TravelTimes
+from tests.unit.controllers.shuttle.replay import Outcome, ReplayWorld, controller_for, grid_times, replay
 from tests.unit.controllers.shuttle.test_controller import LIMITS, check_promises, spread, uniform_requests
 
 PLAIN = InsertionParameters(alpha=LnsParameters().alpha, wait_weight=LnsParameters().wait_weight)
@@ -89,41 +89,23 @@ def test_same_seed_same_decisions_in_another_process(grid: TravelTimes) -> None:
     assert done.stdout.strip() == fingerprint(replayed(grid, LnsParameters(), seed=4, count=80)[0].events)
 
 
-def test_the_planning_core_times_plans_as_the_controller_does(grid: TravelTimes) -> None:
-    rng, table = np.random.default_rng(3), RequestTable()
-    for one in uniform_requests(grid, seed=5, count=12):
-        row = table.add(
-            one.origin, one.destination, size=1 + int(rng.integers(2)), earliest_s=one.earliest_s,
-            latest_pickup_s=one.earliest_s + 9000, boarding_s=10, alighting_s=12,
-        )  # fmt: skip
-        table.columns.max_ride_s[row] = 9000
-    table.columns.boarded_s[0] = 5.0
-    here = uniform_requests(grid, seed=6, count=1)[0].origin
-    places = [here, Location(int(table.columns.edge[4]), float(table.columns.pos_m[4]))]
-    starts = [
-        Start(place, ready_s=20.0, seats=9, load=load, locked=0) for place, load in zip(places, (1, 0), strict=True)
-    ]
-    plans = [[2, 6, 1, 3, 7, 8, 9], [4, 10, 12, 5, 11, 13]]
-    fleet, matrix = fleet_of(starts, plans), matrix_of(grid)
-    schedule = time_plans(matrix, table.columns, fleet, shared_m=0.5)
-    exchange = Exchange.of(matrix, table.columns, fleet, Weights())
-    assert [exchange.stops(plan) for plan in exchange.plans] == plans
-    assert exchange.problem.requests.vehicle[0] == 0
-    for v, plan in enumerate(exchange.plans):
-        timing = time_plan(exchange.problem, v, plan)
-        assert timing.begin_s == pytest.approx(schedule.begin_s[v, : len(plan)])
-
-
 def test_a_rider_who_boarded_before_the_move_stays(grid: TravelTimes) -> None:
-    controller = Lns(LnsParameters())
-    places = uniform_requests(grid, seed=1, count=2)
-    for number, one in enumerate(places):
-        controller._requests.append(one)
-        controller._rows[one.id] = number
-    for name, plan in (("a", [2, 3]), ("b", [0, 1])):
-        vehicle = Vehicle(name, 6, places[0].origin, "driving", ())
-        controller._observe(vehicle, 0.0)
-        controller._shuttles[name].plan = plan
-    late = Vehicle("a", 6, places[0].origin, "serving", (places[0].id,))
-    controller._follow([late, Vehicle("b", 6, places[0].origin, "driving", ())])
-    assert [controller._shuttles[name].plan for name in "ab"] == [[0, 1, 2, 3], []]
+    first, second = uniform_requests(grid, seed=1, count=2)
+    world = ReplayWorld(grid, [first.origin] * 2, [first, second], seats=6)
+    controller = controller_for(world, LIMITS, LnsParameters())
+    controller.start(world)
+    controller._shuttles = {one.id: Shuttle() for one in world.shuttles}
+    for shuttle, request in zip(controller._shuttles.values(), (second, first), strict=True):
+        (controller._rides[request.id],) = rides_of(request, LIMITS, controller._fleet, now_s=0.0, way_s=grid.time_s)
+        shuttle.plan = [PlannedStop(request.id, pickup=True), PlannedStop(request.id, pickup=False)]
+    early, late = world.vehicles()
+    controller._correct([dataclasses.replace(early, on_board=(first.id,)), late])
+    plans = [[stop.request_id for stop in one.plan] for one in controller._shuttles.values()]
+    assert plans == [[first.id, first.id, second.id, second.id], []]
+    assert [one.changed for one in controller._shuttles.values()] == [False, True]
+
+
+@pytest.mark.parametrize("bad", [{"reject_penalty_s": -1}, {"lateness_weight": -1}, {"iterations": -1}])
+def test_parameters_are_strict(bad: dict[str, int]) -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        LnsParameters(**bad)

@@ -1,0 +1,135 @@
+"""A fleet's plans as the planning core takes them: the requests at hand, and the ways between their stops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from sim.controllers.shuttle.ride import Ride
+from sim.controllers.shuttle.shuttle import Start
+from sim.dispatch.problem import NOWHERE, Floats, Ints, Problem, Requests, Vehicles, Weights
+from sim.fleet_document import Fleet
+from sim.world import Location, PlannedStop, TravelTimes
+
+UNPLANNED = 1e9
+"""Cost of leaving out a request that a vehicle was promised to serve: no plan does."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """A planning problem, its plans as they stand, and the ride in each of its rows: first those that are planned."""
+
+    problem: Problem
+    plans: tuple[tuple[int, ...], ...]
+    rides: tuple[Ride, ...]
+
+    @classmethod
+    def of(
+        cls,
+        times: TravelTimes,
+        starts: Sequence[Start],
+        plans: Sequence[Sequence[PlannedStop]],
+        planned: Mapping[str, Ride],
+        *,
+        others: Sequence[Ride] = (),
+        penalty_s: float = 0.0,
+        fleet: Fleet,
+        weights: Weights,
+        factor: float = 1.0,
+    ) -> Self:
+        """Lay out a fleet and all that it is to do; a rider on board stays there.
+
+        Parameters
+        ----------
+        planned
+            The rides of the plans, by request.
+        others, penalty_s
+            Rides that no plan holds, and the cost of leaving one of them out, by rider.
+        factor
+            Multiplies the driving times.
+        """
+        rows: dict[str, int] = {}
+        vehicle: list[int] = []
+        for v, plan in enumerate(plans):
+            for stop in plan:
+                if not stop.pickup:
+                    rows[stop.request_id] = len(rows)
+                    vehicle.append(v if planned[stop.request_id].on_board else -1)
+        rides = (*(planned[request_id] for request_id in rows), *others)
+        penalty = [UNPLANNED] * len(rows) + [penalty_s * ride.request.size for ride in others]
+        vehicle += [-1] * len(others)
+        places = [start.location for start in starts]
+        for ride in rides:
+            places += (ride.origin, ride.destination)
+        nodes, travel_s = _ways(times, places, factor)
+        columns = _columns(rides, fleet, nodes[len(starts) :], vehicle, penalty)
+        problem = Problem(travel_s, travel_s, columns, _vehicles(starts, nodes[: len(starts)]), weights, hold=False)
+        local = tuple(tuple(2 * rows[stop.request_id] + (not stop.pickup) for stop in plan) for plan in plans)
+        return cls(problem, local, rides)
+
+    def stops(self, plan: Sequence[int]) -> list[PlannedStop]:
+        """Return a plan of the core as planned stops."""
+        return [PlannedStop(self.rides[stop // 2].request.id, pickup=stop % 2 == 0) for stop in plan]
+
+
+def _columns(
+    rides: Sequence[Ride], fleet: Fleet, nodes: Ints, vehicle: Sequence[int], penalty: Sequence[float]
+) -> Requests:
+    bounds = [
+        (ride.earliest_s, -math.inf, ride.latest_pickup_s, ride.latest_dropoff_s, ride.max_ride_s, ride.boarded_s)
+        for ride in rides
+    ]
+    table = np.array(bounds, dtype=np.float64).reshape(-1, 6)
+    latest_s = table[:, 2:4].ravel()
+    load = np.array([ride.request.load for ride in rides], dtype=np.int64).reshape(-1, 2)
+    return Requests(
+        node=nodes,
+        service_s=np.tile((fleet.boarding_s, fleet.alighting_s), len(rides)).astype(np.float64),
+        earliest_s=table[:, :2].ravel(),
+        latest_s=latest_s,
+        due_s=latest_s.copy(),
+        load=load,
+        riders=load.sum(axis=1).astype(np.float64),
+        max_ride_s=table[:, 4].copy(),
+        boarded_s=table[:, 5].copy(),
+        vehicle=np.array(vehicle, dtype=np.int64),
+        penalty=np.array(penalty, dtype=np.float64),
+    )
+
+
+def _vehicles(starts: Sequence[Start], nodes: Ints) -> Vehicles:
+    size = len(starts)
+    return Vehicles(
+        node=nodes,
+        ready_s=np.array([start.ready_s for start in starts], dtype=np.float64),
+        capacity=np.array([start.capacity for start in starts], dtype=np.int64).reshape(-1, 2),
+        load=np.array([start.load for start in starts], dtype=np.int64).reshape(-1, 2),
+        end_node=np.full(size, NOWHERE, np.int64),
+        latest_end_s=np.full(size, np.inf),
+        max_duration_s=np.full(size, np.inf),
+        locked=np.array([start.locked for start in starts], dtype=np.int64),
+    )
+
+
+def _ways(times: TravelTimes, places: Sequence[Location], factor: float) -> tuple[Ints, Floats]:
+    """Return the node of each place, and the driving times from node to node.
+
+    Who is at the same place is at the same node. The formula is that of `TravelTimes.time_s`.
+    """
+    known: dict[Location, int] = {}
+    nodes = np.array([known.setdefault(place, len(known)) for place in places], dtype=np.int64)
+    edge = np.array([place.edge for place in known], dtype=np.int64)
+    pos_m = np.array([place.pos_m for place in known], dtype=np.float64)
+    along, edge_s = pos_m / times.length_m[edge], times.edge_s[edge]
+    travel_s = times.leg_s[edge[:, None], edge]
+    travel_s += ((1 - along) * edge_s)[:, None]
+    travel_s += along * edge_s
+    behind, ahead = np.nonzero((edge[:, None] == edge) & (pos_m >= pos_m[:, None]))
+    travel_s[behind, ahead] = (along[ahead] - along[behind]) * edge_s[behind]
+    if factor != 1:
+        travel_s *= factor
+    return nodes, travel_s

@@ -1,0 +1,129 @@
+"""What a controller knows of one shuttle: its plan, and from where and when it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sim.controllers.shuttle.ride import Ride
+from sim.errors import ControllerError
+from sim.fleet_document import Fleet
+from sim.world import Load, Location, PlannedStop, Vehicle
+
+# SUMO halts a taxi within about a vehicle length of the position asked for, before or behind it.
+AT_STOP_M = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where and when a vehicle goes on, what it may and does carry, and how many of its stops are locked."""
+
+    location: Location
+    ready_s: float
+    capacity: Load
+    load: Load
+    locked: int
+
+
+@dataclass(slots=True)
+class Shuttle:
+    """A vehicle's plan, the last stop it finished, and since when it stands where.
+
+    `changed` tells that the plan has not been handed to the world yet.
+    """
+
+    plan: list[PlannedStop] = field(default_factory=list)
+    changed: bool = False
+    last_stop: PlannedStop | None = None
+    stands_at: Location | None = None
+    stands_since_s: float = 0.0
+
+    def drop(self, request_id: str) -> bool:
+        """Take a request out of the plan; return whether it was there."""
+        kept = [stop for stop in self.plan if stop.request_id != request_id]
+        dropped = len(kept) < len(self.plan)
+        self.plan = kept
+        return dropped
+
+    def follow(self, vehicle: Vehicle, rides: Mapping[str, Ride], *, boarded_s: float) -> list[str]:
+        """Take finished stops out of the plan; return whose rides are over.
+
+        Parameters
+        ----------
+        boarded_s
+            When the boarding of those ended who are on board for the first time.
+
+        Raises
+        ------
+        ControllerError
+            Somebody is on board whom no plan put there.
+        """
+        if not self.plan and not vehicle.on_board:
+            return []
+        for request_id in vehicle.on_board:
+            if PlannedStop(request_id, pickup=False) not in self.plan:
+                msg = f"{vehicle.id} carries {request_id}, who was never planned for it"
+                raise ControllerError(msg)
+            if not rides[request_id].on_board:
+                rides[request_id].boarded_s = boarded_s
+        ahead, over = [], []
+        for stop in self.plan:
+            if not rides[stop.request_id].on_board or (not stop.pickup and stop.request_id in vehicle.on_board):
+                ahead.append(stop)
+                continue
+            self.last_stop = stop
+            if not stop.pickup:
+                over.append(stop.request_id)
+        self.plan = ahead
+        return over
+
+    def start(self, vehicle: Vehicle, rides: Mapping[str, Ride], fleet: Fleet, *, now_s: float) -> Start:
+        """Say from where and when the vehicle goes on; a stop being served is timed from its start.
+
+        A vehicle that stands at its next stop for a rider who has not come yet is ready there from now on.
+        """
+        first = place(self.plan[0], rides) if self.plan else None
+        here = first is not None and _at(first, vehicle.location)
+        ready_s = now_s
+        if vehicle.phase == "serving":
+            ready_s = self._end_of_standing_s(vehicle.location, fleet, now_s, at_next=here)
+        else:
+            self.stands_at = None
+        if vehicle.halted_until_s is not None:
+            ready_s = max(ready_s, vehicle.halted_until_s)
+        load = Load(0, 0)
+        for request_id in vehicle.on_board:
+            load = load.plus(rides[request_id].request.load, 1)
+        return Start(
+            # one that halts a little past its stop's position is not taken to go round the block for it
+            first if here and first is not None else vehicle.location,
+            ready_s,
+            capacity=vehicle.capacity,
+            load=load,
+            locked=min(vehicle.locked, len(self.plan)),
+        )
+
+    def _end_of_standing_s(self, at: Location, fleet: Fleet, now_s: float, *, at_next: bool) -> float:
+        """Return when a vehicle that serves a stop is ready for the next one of its plan."""
+        if self.stands_at != at:
+            self.stands_at, self.stands_since_s = at, now_s
+        if at_next:
+            return max(self.stands_since_s, now_s - service_s(self.plan[0], fleet))
+        if self.last_stop is not None:  # riders on board already, the dwell still runs
+            return max(now_s, self.stands_since_s + service_s(self.last_stop, fleet))
+        return now_s
+
+
+def place(stop: PlannedStop, rides: Mapping[str, Ride]) -> Location:
+    """Return where a stop is."""
+    ride = rides[stop.request_id]
+    return ride.origin if stop.pickup else ride.destination
+
+
+def service_s(stop: PlannedStop, fleet: Fleet) -> float:
+    """Return how long a stop's dwell takes."""
+    return fleet.boarding_s if stop.pickup else fleet.alighting_s
+
+
+def _at(a: Location, b: Location) -> bool:
+    return a.edge == b.edge and abs(a.pos_m - b.pos_m) <= AT_STOP_M
