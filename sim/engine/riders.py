@@ -122,7 +122,7 @@ class Riders:
         rider = booking.rider
         if rider.cancel_s is not None:
             self._note(rider.cancel_s, rider.request_id, "cancels")
-        if rider.patience_s is not None:
+        if rider.patience_s is not None and rider.shows_up:
             self._note(rider.earliest_s + rider.patience_s, rider.request_id, "gives_up")
 
     def _has_lost_patience(self, booking: Booking, now_s: float) -> bool:

@@ -266,8 +266,9 @@ class SumoPort(AbstractContextManager["SumoPort"]):
     def hold(self, vehicle_id: str) -> None:
         """Let a taxi that stands at a stop stand there, off the lane, until `let_go`."""
         domain = self._lib.vehicle
-        edge, pos_m = self.road(vehicle_id)
-        domain.setStop(vehicle_id, edge, pos_m, domain.getLaneIndex(vehicle_id), HELD_S, PARKING)
+        (stop,) = domain.getStops(vehicle_id, 1)  # as it was asked for, or SUMO takes it for another one
+        edge, _, lane = stop.lane.rpartition("_")
+        domain.setStop(vehicle_id, edge, stop.endPos, int(lane), HELD_S, PARKING)
 
     def let_go(self, vehicle_id: str) -> None:
         """Let a held taxi drive on to its next stop."""

@@ -27,6 +27,8 @@ from sim.errors import ControllerError, EngineError, InvariantError
 from sim.world import Load, Location, PlannedStop, Request, Task, Visit
 
 MAX_REFUSALS = 60
+AT_PLACE_M = 15.0  # SUMO halts a taxi within about a vehicle length of the place asked for
+PASSED_M = 60.0  # what is nearer ahead than a comfortable halt from 60 km/h counts as passed
 
 Command = tuple[str, dict[str, Any]]
 """A command's name and fields, as the command log takes them."""
@@ -403,20 +405,38 @@ class TaxiExecutor:
         return None if self.is_present(head.request_id) else Visit(self.place(head))
 
     def _go(self, taxi: Taxi) -> Iterator[Command]:
+        """Send a vehicle to where it has to stand, or keep it there.
+
+        SUMO finds no way back to a place on the same edge that has just been passed: who boards where somebody else is
+        to be waited for is kept from leaving, and a vehicle beyond the place is sent once it is off that edge.
+        """
         target = self._target(taxi)
-        if target is None or target == taxi.visit or not taxi.sent or self.serving(taxi.id):
+        if target is None or target == taxi.visit:
             return
-        stands = taxi.id in self._stopped
+        edge, pos_m = self._edges[target.location.edge], target.location.pos_m
+        stands, (road, at_m) = taxi.id in self._stopped, self._port.road(taxi.id)
+        ahead_m = pos_m - at_m
+        if stands and road == edge and abs(ahead_m) <= AT_PLACE_M and target.charger is None:
+            if self._port.taxi_state(taxi.id) != 0:
+                self._port.hold(taxi.id)
+                yield "hold", {"vehicle_id": taxi.id}
+            taxi.visit = target
+            return
+        if not taxi.sent or self.serving(taxi.id):
+            return
         if not (stands or taxi.sent_stops or taxi.visit):
             return  # on its first metres it has yet to come to rest
-        place = self._edges[target.location.edge], target.location.pos_m
+        if not stands and road == edge and ahead_m < PASSED_M:
+            return
         try:
-            self._port.visit(taxi.id, *place, charger=target.charger, redirected=taxi.visit is not None and not stands)
+            self._port.visit(
+                taxi.id, edge, pos_m, charger=target.charger, redirected=taxi.visit is not None and not stands
+            )
         except self._port.refusal as error:
-            self._refused(taxi, f"to {place}", error)
+            self._refused(taxi, f"to {edge} at {pos_m:.0f} m", error)
             return
         taxi.visit, taxi.held, taxi.refusals = target, False, 0
-        yield "visit", {"vehicle_id": taxi.id, "edge": place[0], "pos_m": place[1], "charger": target.charger}
+        yield "visit", {"vehicle_id": taxi.id, "edge": edge, "pos_m": pos_m, "charger": target.charger}
 
     def _leaves(self, taxi: Taxi) -> bool:
         """Whether a taxi that is astray stands at its last stop and would drive off for good."""

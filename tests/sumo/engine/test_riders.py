@@ -337,3 +337,26 @@ def test_a_battery_is_charged_at_a_charger(charging: Grid, engine: EngineName) -
     assert 30 < after < 33  # 50 kW for some eight minutes, less what the way took
     assert outcome.end == "finished"
     assert len(only(events, VehicleRetired)) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_vehicle_stays_for_one_who_booked_the_place_where_others_board(on_grid: Grid, engine: EngineName) -> None:
+    # once off, SUMO finds no way back to a place on the same edge
+    acts = script((30, lambda w: w.set_plan("shuttle.00", plan("+r1", "+r2", "-r1", "-r2"))))
+    riders = [rider(1, "B1C1", "C3D3"), booked(2, "B1C1", "D3D2", at_s=200)]
+    events, _ = on_grid.run(acts, riders, engine=engine)
+    first, second = only(events, PickedUp)
+    assert (first.request_id, second.request_id) == ("r1", "r2")
+    assert 200 <= second.time_s <= 202
+    assert second.odometer_m == pytest.approx(first.odometer_m, abs=1)
+    assert len(only(events, Arrived)) == 2
+
+
+def test_a_vehicle_beyond_the_place_of_a_booking_comes_back_to_it(on_grid: Grid) -> None:
+    acts = script(
+        (30, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1"))),
+        (80, lambda w: w.set_plan("shuttle.00", plan("+r2", "-r1", "-r2"))),
+    )
+    events, _ = on_grid.run(acts, [rider(1, "B1C1", "C3D3"), booked(2, "B1C1", "D3D2", at_s=300)])
+    assert [one.request_id for one in only(events, PickedUp)] == ["r1", "r2"]
+    assert len(only(events, Arrived)) == 2
