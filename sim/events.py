@@ -266,10 +266,19 @@ class HandlingBegan(Event):
 @event("incident_ended", vehicle_id="shuttle.3", handling_s=131.0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentEnded(Event):
-    """The operator is done with an incident after `handling_s`; the vehicle drives on."""
+    """The operator is done with an incident after `handling_s`; the vehicle drives on, or has broken down."""
 
     vehicle_id: str
     handling_s: float
+
+
+@event("vehicle_broke_down", vehicle_id="shuttle.3", edge="L022a-")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleBrokeDown(Event):
+    """No operator could help a vehicle on: its riders get out and wait for another one, and it will be towed away."""
+
+    vehicle_id: str
+    edge: str
 
 
 @event(

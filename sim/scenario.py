@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from sim.demand_document import Demand
 from sim.errors import ScenarioError
-from sim.fields import Clock, Model, Name, SourcedRate, SourcedShare, Status, format_clock
+from sim.fields import Clock, Model, Name, SourcedPositive, SourcedRate, SourcedShare, Status, format_clock
 from sim.fleet_document import Fleet
 
 
@@ -160,6 +160,14 @@ class Supervision(Model):
         description="incidents that a vehicle cannot resolve by itself, a Poisson process over the kilometres it drives"
     )
     handling: Handling
+    breakdown_share: SourcedShare = Field(
+        SourcedShare(value=0.0, source="operators always help"),
+        description="share of incidents after which a vehicle does not drive on; its riders wait there for another one",
+    )
+    recovery_s: SourcedPositive = Field(
+        SourcedPositive(value=1800, source="half an hour until a vehicle that broke down is towed away"),
+        description="time for which a vehicle that broke down stands in its lane",
+    )
     operator_hour_krw: SourcedRate | None = Field(None, description="adds the operators to the cost KPIs")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from sim.engine.kerbs import kerb_m
 from sim.engine.observer import Observer
 from sim.engine.riders import Booking, Riders
 from sim.engine.sumo import COMFORT_BRAKE_MPS2, SumoPort
@@ -48,6 +49,8 @@ class WorldBody:
         self.taxis = TaxiExecutor(port, capacity, requests, observer.stopped, edges=graph.ids)
         self._open: dict[str, Request] = {}
         ends = [(vehicle.duty_end_s, vehicle.id) for vehicle in observer.fleet.values()]
+        self._broken: dict[str, float] = {}
+        self._emptying: dict[str, Location] = {}
         self._ends = sorted((one for one in ends if math.isfinite(one[0])), reverse=True)
         self.decisions: list[Event] = []
         self.time_s = port.time_s
@@ -77,8 +80,43 @@ class WorldBody:
             self.taxis.withdraw(request_id)
         if self._leaving:
             self._let_leave()
+        for vehicle_id in sorted(self._broken):
+            self._evacuate(vehicle_id, time_s)
         if self._ends and self._ends[-1][0] <= time_s:
             self._end_duties(time_s)
+
+    def break_down(self, vehicle_id: str, tow_s: float) -> None:
+        """Take a vehicle out of service; it is towed away at that time or when the last rider has got out."""
+        self._broken[vehicle_id] = tow_s
+        self.taxis.break_down(vehicle_id)
+
+    def _evacuate(self, vehicle_id: str, time_s: float) -> None:
+        """Give a broken vehicle's riders back to the service, each where they are; have it towed once it is empty."""
+        taxi = self.taxis.taxis[vehicle_id]
+        for request_id in self.taxis.hand_back(vehicle_id):
+            self._open_again(request_id)
+        if taxi.on_board and not self.taxis.serving(vehicle_id) and vehicle_id not in self._emptying:
+            self._emptying[vehicle_id] = place = self._kerb_at(vehicle_id)
+            for request_id in sorted(taxi.on_board):
+                booking = self._riders.bookings[request_id]
+                legs = self._riders.put_down(booking, place)
+                self._observer.handed_over(vehicle_id, booking.rider.person_id, legs)
+                self._run.write_command(time_s, "put_down", request_id=request_id, vehicle_id=vehicle_id)
+        if time_s >= self._broken[vehicle_id] and not taxi.plan and not taxi.on_board:
+            self.decisions += self._observer.tow(vehicle_id, time_s)
+            self._port.remove_vehicle(vehicle_id)
+            self._run.write_command(time_s, "tow", vehicle_id=vehicle_id)
+            del self._broken[vehicle_id]
+
+    def _kerb_at(self, vehicle_id: str) -> Location:
+        """Return the boarding place nearest to a vehicle, one of those that SUMO keeps apart."""
+        location = self._location(vehicle_id)
+        return Location(location.edge, kerb_m(location.pos_m, float(self._graph.length_m[location.edge])))
+
+    def _open_again(self, request_id: str) -> None:
+        """Show a request to the controller as one that waits; what it knows of it is told to be void."""
+        self._open[request_id] = self._riders.reopen(request_id)
+        self._withdrawn.append(request_id)
 
     def _end_duties(self, time_s: float) -> None:
         """Let vehicles go off duty whose time is up, as soon as nobody is on board or planned for."""
@@ -139,7 +177,7 @@ class WorldBody:
     def vehicles(self) -> Sequence[Vehicle]:
         """See `World`."""
         on_duty = self._observer.on_duty
-        return [self._seen(taxi) for taxi in self.taxis.taxis.values() if taxi.id in on_duty]
+        return [self._seen(taxi) for taxi in self.taxis.taxis.values() if taxi.id in on_duty and not taxi.broken]
 
     def _seen(self, taxi: Taxi) -> Vehicle:
         """Return a vehicle; one that stands without a plan, as most do most of the time, is read from SUMO once."""
@@ -205,7 +243,7 @@ class WorldBody:
     def offer(self, offer: Offer) -> bool:
         """See `World`."""
         booking = self._riders.bookings.get(offer.request_id)
-        if booking is None or offer.request_id not in self._open or booking.promise is not None:
+        if booking is None or offer.request_id not in self._open or not booking.may_be_offered:
             msg = f"request {offer.request_id!r} cannot be offered a ride: it does not wait for one"
             raise ControllerError(msg)
         name = offer.request_id
@@ -221,6 +259,8 @@ class WorldBody:
             del self._open[name]
             self._cancel(booking, "offer_declined")
             return False
+        if booking.promise is not None:
+            return True  # the vehicle broke down: what was promised first stands
         self._riders.promise(booking, offer, self.time_s)
         request = booking.request
         places = [offer.boarding.location if offer.boarding else request.origin]
@@ -263,6 +303,9 @@ class WorldBody:
                 self.taxis.picked_up(one.vehicle_id, one.request_id)
             elif isinstance(one, DroppedOff):
                 self.taxis.dropped_off(one.vehicle_id, one.request_id)
+                if one.vehicle_id in self._emptying:
+                    self.taxis.put_down(one.request_id, self._emptying[one.vehicle_id])
+                    self._open_again(one.request_id)
         return self._riders.follow(events)
 
     def carry_out(self) -> None:

@@ -19,7 +19,7 @@ from sim.engine.supervision import Supervision
 from sim.engine.times import SAMPLE_S, EdgeTimes
 from sim.engine.view import view_options
 from sim.errors import EngineError, InvariantError
-from sim.events import Event
+from sim.events import Event, VehicleBrokeDown
 from sim.rundir import SUMO_LOG, RunDir
 from sim.world import Load
 
@@ -106,6 +106,7 @@ class Loop:
         )  # fmt: skip
         self._supervision: Supervision | None = None
         if scenario.supervision is not None:
+            self._recovery_s = scenario.supervision.recovery_s.value
             self._supervision = Supervision(
                 self._port, scenario, scenario.supervision, [vehicle.id for vehicle in resolved.service.vehicles],
                 on_duty=self._observer.on_duty, stopped=self._observer.stopped,
@@ -146,6 +147,8 @@ class Loop:
             outcome.vehicle_seconds += driving * scenario.time.step_s
             if controlled:
                 events += self._world.follow(events)
+                for broken in (one for one in events if isinstance(one, VehicleBrokeDown)):
+                    self._world.break_down(broken.vehicle_id, now + self._recovery_s)
                 self._world.step(now)
                 events += self._control(now, outcome)
             self._run.write_events(events)
@@ -187,7 +190,8 @@ class Loop:
         now += span.step_s
         if now < span.end_s:
             return False
-        others = expected - len(self._observer.fleet) - len(self._observer.cars.parked)
+        fleet = len(self._observer.fleet) - len(self._observer.towed)
+        others = expected - fleet - len(self._observer.cars.parked)
         return now >= span.horizon_s or (self._observer.unsettled == 0 and others <= 0)
 
     def _finish(self, outcome: Outcome) -> None:

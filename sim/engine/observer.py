@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sim.controllers.base import RiderPlan, WalkLeg
+from sim.controllers.base import RideLeg, RiderPlan, WalkLeg
 from sim.demand.population import Car, Rider
 from sim.engine.cars import CarWatch
 from sim.engine.sumo import StepFacts, SumoPort
@@ -102,6 +102,7 @@ class Observer:
         self.stopped: set[str] = set()
         self._watched: set[str] = set()
         self.on_duty: set[str] = set()
+        self.towed: set[str] = set()
         self.unsettled = len(self.journeys)
 
     def step(self, facts: StepFacts) -> list[Event]:
@@ -193,6 +194,19 @@ class Observer:
     def _is_idle(self, vehicle: FleetVehicle) -> bool:
         """Whether nobody can board before the next stop starts: SUMO starts one for every taxi it calls."""
         return self._taxis and not vehicle.on_board and self._port.taxi_state(vehicle.id) == 0
+
+    def handed_over(self, vehicle_id: str, person_id: str, legs: tuple[WalkLeg | RideLeg, ...]) -> None:
+        """Note that a rider gets out of a vehicle between its stops, and how the journey goes on from there."""
+        journey = self.journeys[person_id]
+        journey.plan = dataclasses.replace(journey.plan, legs=legs)
+        journey.leg = -1  # the ride that ends now comes before them
+        self._watched.add(vehicle_id)
+
+    def tow(self, vehicle_id: str, now: float) -> list[Event]:
+        """Note that a vehicle is taken off the road for good."""
+        self.towed.add(vehicle_id)
+        self._watched.discard(vehicle_id)
+        return list(self.retire(self.fleet[vehicle_id], now))
 
     def called(self, vehicle_id: str, now: float) -> None:
         """Note a dispatch: what a vehicle has stood for nobody is no part of a dwell where it stands."""

@@ -81,7 +81,19 @@ def resolve(scenario: Scenario) -> Resolved:
         rng = np.random.default_rng([scenario.seeds.demand, CONTROLLER_STREAM])
         inputs = Inputs(scenario, network, graph, population.riders, rng)
         service = guarded(controller.prepare, inputs)
+    _check_breakdowns(scenario, service)
     return Resolved(scenario, network, graph, population, controller, service)
+
+
+def _check_breakdowns(scenario: Scenario, service: Preparation) -> None:
+    """Check that somebody fetches the riders of a vehicle that breaks down."""
+    share = scenario.supervision.breakdown_share.value if scenario.supervision is not None else 0.0
+    if share and service.taxi != "world":
+        msg = (
+            f"supervision.breakdown_share: found {share:g}; a controller that plans for riders where they are has to "
+            "decide, such as insertion or lns, allowed without one is 0"
+        )
+        raise ScenarioError(msg)
 
 
 def guarded(call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:

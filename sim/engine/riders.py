@@ -35,6 +35,13 @@ class Booking:
     come: bool = False
     boarded: bool = False
     settled: bool = False
+    put_down: bool = False
+    reopened: bool = False
+
+    @property
+    def may_be_offered(self) -> bool:
+        """Whether no offer was accepted, or the vehicle that was to keep the promise has broken down."""
+        return self.promise is None or self.reopened
 
 
 class Riders:
@@ -155,6 +162,31 @@ class Riders:
         journey = self._journeys[rider.person_id]
         legs = tuple(RideLeg("taxi") if ride else WalkLeg() for ride in rides[0])
         journey.plan = replace(journey.plan, legs=legs)
+
+    def put_down(self, booking: Booking, place: Location) -> tuple[WalkLeg | RideLeg, ...]:
+        """Let riders get out of a vehicle that has broken down, to be fetched at this place; return what is to come."""
+        rider, promise = booking.rider, booking.promise
+        goal = rider.destination_edge, rider.destination_pos_m
+        alighting = self._point(promise.alighting if promise is not None else None) or goal
+        boarding = self._graph.ids[place.edge], place.pos_m
+        booking.request = replace(booking.request, origin=place)
+        booking.boarded, booking.put_down = False, True
+        rides = [self._port.hand_over(person, goal, boarding=boarding, alighting=alighting) for person in rider.persons]
+        return tuple(RideLeg("taxi") if ride else WalkLeg() for ride in rides[0])
+
+    def reopen(self, request_id: str) -> Request:
+        """Return a request to be planned anew: where its riders board and alight is settled, if a promise says so."""
+        booking = self.bookings[request_id]
+        booking.open = booking.reopened = True
+        promise = booking.promise
+        boarding = promise.boarding if promise is not None and not booking.put_down else None
+        alighting = promise.alighting if promise is not None else None
+        booking.request = replace(
+            booking.request,
+            boarding=() if boarding is None else (boarding,),
+            alighting=() if alighting is None else (alighting,),
+        )
+        return booking.request
 
     def _point(self, point: BoardingPoint | None) -> Point | None:
         return None if point is None else (self._graph.ids[point.location.edge], point.location.pos_m)

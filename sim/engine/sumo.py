@@ -326,7 +326,26 @@ class SumoPort(AbstractContextManager["SumoPort"]):
     def add_rider(
         self, person_id: str, door: Point, goal: Point, *, boarding: Point | None, alighting: Point | None
     ) -> list[bool]:
-        """Let a person leave home with the next step: to the boarding place on foot, by taxi, and on foot to the goal.
+        """Let a person leave home with the next step; see `_send`."""
+        self._lib.person.add(person_id, door[0], door[1], typeID="rider")
+        return self._send(person_id, door, goal, boarding=boarding or door, alighting=alighting or goal)
+
+    def hand_over(self, person_id: str, goal: Point, *, boarding: Point, alighting: Point) -> list[bool]:
+        """Let a rider get out of a vehicle where it stands, and go on from there; see `_send`."""
+        persons = self._lib.person
+        old = int(persons.getRemainingStages(person_id))
+        place = str(persons.getRoadID(person_id)), float(persons.getLanePosition(person_id))
+        rides = self._send(person_id, place, goal, boarding=boarding, alighting=alighting)
+        for stage in reversed(range(old)):
+            persons.removeStage(person_id, stage)
+        return rides
+
+    def remove_vehicle(self, vehicle_id: str) -> None:
+        """Take a vehicle out of the simulation."""
+        self._lib.vehicle.remove(vehicle_id)
+
+    def _send(self, person_id: str, door: Point, goal: Point, *, boarding: Point, alighting: Point) -> list[bool]:
+        """Let a person go to the boarding place on foot, by taxi, and on foot to the goal.
 
         SUMO places a person where the last step on foot led, up to a metre beside the boarding place, and the taxi's
         stop there: riders would board at the stop next to it and leave the taxi waiting for them. A second of standing
@@ -337,14 +356,12 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         For each walk and ride of the journey whether it is a ride.
         """
         persons = self._lib.person
-        persons.add(person_id, door[0], door[1], typeID="rider")
-        start, end = boarding or door, alighting or goal
-        access, egress = self._walk(door, start), self._walk(end, goal)
+        access, egress = self._walk(door, boarding), self._walk(alighting, goal)
         for stage in access:
             persons.appendStage(person_id, stage)
         if access:
             persons.appendWaitingStage(person_id, 1.0)
-        for stage in [self._ride(start, end), *egress]:
+        for stage in [self._ride(boarding, alighting), *egress]:
             persons.appendStage(person_id, stage)
         return [*(False for _ in access), True, *(False for _ in egress)]
 

@@ -28,7 +28,7 @@ import numpy as np
 from sim.engine.inputs import halted_type
 from sim.engine.operators import HandlingTime, Operators, Turn
 from sim.engine.sumo import SumoPort
-from sim.events import Event, HandlingBegan, IncidentBegan, IncidentEnded
+from sim.events import Event, HandlingBegan, IncidentBegan, IncidentEnded, VehicleBrokeDown
 from sim.scenario import Scenario
 from sim.scenario import Supervision as Document
 
@@ -44,6 +44,7 @@ class _Incident:
 
     called_s: float
     turn: Turn
+    helps: bool = True
     braking: bool = True
     told: bool = False
 
@@ -63,6 +64,7 @@ class _Vehicle:
         self.look_s = -math.inf
         self.incident: _Incident | None = None
         self.own_type: str | None = None
+        self.broken = False
         self.next_due()
 
     def next_due(self) -> None:
@@ -91,6 +93,7 @@ class Supervision:
         self._step_s = scenario.time.step_s
         self._handling = HandlingTime(document.handling)
         self._operators, self._count = Operators(document.operators), document.operators
+        self._breakdown_share = document.breakdown_share.value
         self._vehicles = {
             vehicle_id: _Vehicle(vehicle_id, document, [scenario.seeds.sumo, INCIDENT_STREAM, number])
             for number, vehicle_id in enumerate(vehicles)
@@ -112,6 +115,8 @@ class Supervision:
         return now + self._handling.mean_s * (1 + (1 + ahead) / self._count)
 
     def _follow(self, one: _Vehicle, now: float) -> Iterator[Event]:
+        if one.broken:
+            return
         if one.incident is not None:
             yield from self._carry_on(one, one.incident, now)
         elif now >= one.look_s and one.id in self._on_duty:
@@ -125,7 +130,9 @@ class Supervision:
         if odometer_m < one.due_m:
             one.look_s = now + (one.due_m - odometer_m) / self._port.top_speed_mps(one.id)
         elif self._halts_here(one):
-            one.incident = _Incident(now, self._operators.call(now, self._handling.draw(one.rng)))
+            turn = self._operators.call(now, self._handling.draw(one.rng))
+            helps = not self._breakdown_share or one.rng.random() >= self._breakdown_share
+            one.incident = _Incident(now, turn, helps)
             one.next_due()
             one.own_type = one.own_type or self._port.type_of(one.id)
             self._port.set_type(one.id, halted_type(one.own_type))
@@ -150,9 +157,13 @@ class Supervision:
                 time_s=now, vehicle_id=one.id, operator=turn.operator, queue_s=turn.begin_s - incident.called_s
             )
         if now >= turn.end_s:
-            self._port.release(one.id)
             one.incident, one.look_s = None, now + self._step_s
             yield IncidentEnded(time_s=now, vehicle_id=one.id, handling_s=turn.end_s - turn.begin_s)
+            if incident.helps:
+                self._port.release(one.id)
+            else:
+                one.broken = True
+                yield VehicleBrokeDown(time_s=now, vehicle_id=one.id, edge=self._port.planned_edge(one.id))
 
     def _take_type_back(self, one: _Vehicle, own_type: str) -> None:
         if one.id in self._stopped or self._port.speed_mps(one.id) > MOVES_MPS:

@@ -54,6 +54,7 @@ class Taxi:
     refusals: int = 0
     astray: bool = False
     held: bool = False
+    broken: bool = False
 
 
 class TaxiExecutor:
@@ -155,6 +156,9 @@ class TaxiExecutor:
             if taxi is None:
                 msg = f"no vehicle {vehicle_id!r}; allowed are {', '.join(self.taxis)}"
                 raise ControllerError(msg)
+            if taxi.broken:
+                msg = f"the plan for {vehicle_id} cannot be carried out: it has broken down"
+                raise ControllerError(msg)
             for fault in self._faults(taxi, _stops(tasks), stays):
                 msg = f"the plan for {vehicle_id} cannot be carried out: {fault}"
                 raise ControllerError(msg)
@@ -233,6 +237,38 @@ class TaxiExecutor:
         stands = vehicle_id in self._stopped and bool(taxi.sent_stops) and not taxi.held and taxi.visit is None
         return stands and self._port.taxi_state(vehicle_id) != 0
 
+    # --- breakdowns --------------------------------------------------------------------------------------------
+
+    def break_down(self, vehicle_id: str) -> None:
+        """Note that a vehicle takes no orders any more."""
+        taxi = self.taxis[vehicle_id]
+        taxi.broken, taxi.sent = True, True
+        taxi.plan = list(_stops(taxi.plan))
+
+    def hand_back(self, vehicle_id: str) -> list[str]:
+        """Give back the requests that a broken vehicle was to serve and that have not boarded; they may be planned."""
+        taxi = self.taxis[vehicle_id]
+        if self.serving(vehicle_id):
+            return []  # who boards, boards
+        waiting = sorted({stop.request_id for stop in _stops(taxi.plan)} - taxi.on_board)
+        for request_id in waiting:
+            if self._sent_to.get(request_id) == vehicle_id:
+                self._give_up(request_id)
+            taxi.plan = _without(taxi.plan, request_id)
+            self._reopen(request_id)
+        return waiting
+
+    def put_down(self, request_id: str, place: Location) -> None:
+        """Note that riders have got out of a broken vehicle, to be fetched at this place."""
+        self._reopen(request_id)
+        self._places[PlannedStop(request_id, pickup=True)] = place
+
+    def _reopen(self, request_id: str) -> None:
+        self._owner.pop(request_id, None)
+        self._sent_to.pop(request_id, None)
+        self._moved.discard(request_id)
+        self._reservations.pop(request_id, None)
+
     # --- facts -------------------------------------------------------------------------------------------------
 
     def picked_up(self, vehicle_id: str, request_id: str) -> None:
@@ -280,7 +316,7 @@ class TaxiExecutor:
         """Send every changed plan whose vehicle may be sent now; return what was commanded."""
         commands = self._take_back() if self._moved else []
         for taxi in self.taxis.values():
-            if not taxi.sent and not self.serving(taxi.id):
+            if not (taxi.sent or taxi.broken or self.serving(taxi.id)):
                 commands += self._dispatch(taxi)
         for taxi in self.taxis.values():
             commands += self._go(taxi)
@@ -411,7 +447,7 @@ class TaxiExecutor:
         to be waited for is kept from leaving, and a vehicle beyond the place is sent once it is off that edge.
         """
         target = self._target(taxi)
-        if target is None or target == taxi.visit:
+        if target is None or target == taxi.visit or taxi.broken:
             return
         edge, pos_m = self._edges[target.location.edge], target.location.pos_m
         stands, (road, at_m) = taxi.id in self._stopped, self._port.road(taxi.id)
@@ -440,7 +476,7 @@ class TaxiExecutor:
 
     def _leaves(self, taxi: Taxi) -> bool:
         """Whether a taxi that is astray stands at its last stop and would drive off for good."""
-        if taxi.sent_stops or taxi.visit or taxi.held or taxi.id not in self._stopped:
+        if taxi.sent_stops or taxi.visit or taxi.held or taxi.broken or taxi.id not in self._stopped:
             return False
         taxi.astray = self._port.taxi_state(taxi.id) != 0
         return taxi.astray

@@ -215,12 +215,14 @@ def _supervision() -> list[Kpi]:
     return [
         kpi("incidents", "incidents", "neither", "MATSim", "Incidents",
             definition="halts of driverless vehicles that called for an operator"),
+        kpi("breakdowns", "vehicles", "lower", "own", "Breakdowns",
+            definition="vehicles that no operator could help on: their riders changed to others, they were towed away"),
         kpi("vkm_per_incident", "km", "higher", "own", "Vehicle-km per incident", definition="vkm_total / incidents"),
         kpi("incident_queue_s", "s", "lower", "MATSim", "Wait for an operator", distribution=True,
             definition="call of a vehicle to an operator's taking over; one that still waits when the run ends has "
                        "waited until then"),
         kpi("incident_handling_s", "s", "lower", "MATSim", "Handling", distribution=True,
-            definition="an operator's taking over to the vehicle's driving on; over handled incidents"),
+            definition="an operator's taking over to the vehicle's driving on or giving up; over handled incidents"),
         kpi("operator_hours", "h", "lower", "MATSim", "Operator-hours",
             definition="operators × time from the first vehicle's start to the end of the run"),
         kpi("operator_utilisation", "share", "neither", "MATSim", "Operator utilisation",

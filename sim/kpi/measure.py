@@ -307,6 +307,10 @@ class Measurement:
         self._violations += self._incidents.end(event)
 
     @_take.register
+    def _broke_down(self, _event: ev.VehicleBrokeDown) -> None:
+        self._incidents.breakdowns += 1
+
+    @_take.register
     def _stop_served(self, event: ev.StopServed) -> None:
         if event.boarded or event.alighted:
             self._dwells_s.append(event.time_s - event.started_s)

@@ -37,6 +37,7 @@ class IncidentBook:
     """All incidents, and the open one of each vehicle that has one."""
 
     incidents: list[Incident] = field(default_factory=list)
+    breakdowns: int = 0
     _open: dict[str, Incident] = field(default_factory=dict)
 
     def begin(self, event: IncidentBegan, *, known: bool) -> Iterator[str]:
@@ -73,6 +74,7 @@ class IncidentBook:
         queued_s = sum(one.queued_s(now_s) for one in self.incidents)
         handled_s = sum(one.handled_s(now_s) for one in self.incidents)
         yield from total("incidents", count, n=n)
+        yield from total("breakdowns", self.breakdowns, n=n)
         yield from ratio("vkm_per_incident", sums.vkm, count, n=count)
         yield from distribution("incident_queue_s", [one.queued_s(now_s) for one in self.incidents])
         handled = [one.handling_s for one in self.incidents if one.handling_s is not None]

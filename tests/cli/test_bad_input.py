@@ -39,6 +39,12 @@ def supervision(change: str) -> list[str]:
         (["demand.commuters.homes.oechi.junctions=[R99]"], ["demand.commuters.homes.oechi.junctions", "R99"]),
         (["demand.commuters.homes.oechi.share=0.9"], ["shares", "1.4"]),
         (["seeds.sumo=-1"], ["seeds.sumo", "-1"]),
+        (["requests.areas=[atlantis]"], ["requests.areas", "atlantis", "ggm_block"]),
+        (["fleet.areas=[atlantis]"], ["fleet.areas", "atlantis", "ggm_block"]),
+        (
+            [*supervision("breakdown_share: 0.1"), "controllers.shuttle.use=sumo"],
+            ["supervision.breakdown_share", "0.1", "insertion or lns"],
+        ),
         (supervision("operators: 0"), ["supervision.operators", "greater than or equal to 1", "0"]),
         (supervision("incidents_per_1000_km: -3"), ["incidents_per_1000_km", "greater than or equal to 0", "-3"]),
         (supervision("incidents_per_1000_km: 2000000"), ["incidents_per_1000_km", "less than or equal to", "2000000"]),

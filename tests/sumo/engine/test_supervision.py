@@ -11,7 +11,7 @@ import pytest
 from sim.controllers.base import Inputs, Preparation
 from sim.engine import supervision
 from sim.engine.loop import Loop
-from sim.engine.sumo import SumoPort
+from sim.engine.sumo import EngineName, SumoPort
 from sim.events import (
     Arrived,
     DroppedOff,
@@ -21,6 +21,8 @@ from sim.events import (
     IncidentEnded,
     PickedUp,
     StopServed,
+    VehicleBrokeDown,
+    VehicleRetired,
     VehicleTeleported,
 )
 from sim.rundir import RunDir
@@ -262,3 +264,38 @@ def test_a_vehicle_that_sumo_dispatches_stays_halted(on_grid: Grid, monkeypatch:
     assert first
     assert min(first) > ended.time_s
     assert len(only(events, Arrived)) == len(RIDERS)
+
+
+@pytest.mark.parametrize("engine", ["libsumo", "traci"])
+def test_a_vehicle_that_breaks_down_hands_its_riders_over(
+    on_grid: Grid, monkeypatch: pytest.MonkeyPatch, engine: EngineName
+) -> None:
+    once_at(monkeypatch, 500)
+    void: list[str] = []
+    given: list[str] = []
+
+    def step(world: World) -> None:
+        if world.time_s == 30:
+            world.set_plan("shuttle.00", plan("+r1", "-r1", "+r2", "-r2"))
+        void.extend(world.withdrawn())
+        waiting = [request.id for request in world.waiting() if world.time_s > 40]
+        if waiting:
+            (vehicle,) = world.vehicles()
+            assert vehicle.id == "shuttle.01"
+            ahead = [one for one in given if one not in vehicle.on_board]
+            given.extend(waiting)
+            rest = [PlannedStop(one, pickup=False) for one in vehicle.on_board]
+            world.set_plan("shuttle.01", [*rest, *plan(*(sign + one for one in [*ahead, *waiting] for sign in "+-"))])
+
+    riders = [dataclasses.replace(RIDERS[0], size=2), TWO_RIDERS[1]]
+    scenario = supervised(on_grid, breakdown_share=1, recovery_s=200)
+    events, outcome = on_grid.run(step, riders, scenario=scenario, engine=engine)
+    (broken,) = only(events, VehicleBrokeDown)
+    assert broken.vehicle_id == "shuttle.00"
+    assert sorted(void) == ["r1", "r2"]
+    rides = [(one.request_id, one.vehicle_id) for one in only(events, PickedUp)]
+    assert sorted(rides) == [("r1", "shuttle.00"), ("r1", "shuttle.01"), ("r2", "shuttle.01")]
+    assert {one.request_id for one in only(events, Arrived)} == {"r1", "r2"}
+    (towed,) = [one for one in only(events, VehicleRetired) if one.vehicle_id == "shuttle.00"]
+    assert towed.time_s == broken.time_s + 200
+    assert outcome.end == "finished"

@@ -93,7 +93,7 @@ def test_while_a_run_goes_on_operators_have_worked_until_now() -> None:
 def test_without_supervision_its_kpis_are_absent() -> None:
     log = [start("v"), retire("v", 10_000, energy_wh=(3000, 1000))]
     absent = values(log, supervised()).keys() - values(log, scenario()).keys()
-    assert absent == {"incidents", "operator_hours", "operator_utilisation", "halted_share"} | {
+    assert absent == {"incidents", "breakdowns", "operator_hours", "operator_utilisation", "halted_share"} | {
         f"vehicles_waiting_for_operator{stat}" for stat in ("", ".p50", ".p90", ".p95", ".max")
     }
 
@@ -124,3 +124,9 @@ def test_order_within_a_time_step_does_not_matter() -> None:
     log = [start("v"), call("v", 10), handle("v", 10), resolve("v", 20, 10), retire("v", 1.0)]
     swapped = [log[0], log[2], log[1], *log[3:]]
     assert values(swapped, supervised()) == values(log, supervised())
+
+
+def test_breakdowns_are_counted() -> None:
+    broken = ev.VehicleBrokeDown(time_s=1100, vehicle_id="v", edge="A")
+    log = [start("v"), call("v", 1000), handle("v", 1000), resolve("v", 1100, 100), broken, retire("v", 3000)]
+    assert values(log, supervised())["breakdowns"] == 1
