@@ -10,7 +10,8 @@ from sim.engine.observer import Observer
 from sim.engine.riders import Booking, Riders
 from sim.engine.sumo import COMFORT_BRAKE_MPS2, SumoPort
 from sim.engine.supervision import Supervision
-from sim.engine.taxi import Taxi, TaxiExecutor
+from sim.engine.taxi import TaxiExecutor
+from sim.engine.taxi_plan import Taxi
 from sim.engine.times import EdgeTimes
 from sim.errors import ControllerError
 from sim.events import Cancelled, DroppedOff, Event, Offered, PickedUp, Promised, Rejected

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
 from sim.engine.sumo import SumoPort
+from sim.engine.taxi_plan import PlanCheck, Taxi, load_of, stops_of, without
 from sim.errors import ControllerError, EngineError, InvariantError
 from sim.world import Load, Location, PlannedStop, Request, Task, Visit
 
@@ -32,29 +32,6 @@ PASSED_M = 60.0  # what is nearer ahead than a comfortable halt from 60 km/h cou
 
 Command = tuple[str, dict[str, Any]]
 """A command's name and fields, as the command log takes them."""
-
-
-@dataclass(slots=True)
-class Taxi:
-    """The executor's book on one vehicle.
-
-    `known` are the requests that SUMO has sent it for and that are not finished, `sent_stops` the stops that are left
-    of the last dispatch, `visit` the place before them where it goes or stands. `astray` tells that SUMO's taxi device
-    may believe in a pick-up that is none, `held` that it stands still for that.
-    """
-
-    id: str
-    capacity: Load
-    plan: list[Task] = field(default_factory=list)
-    on_board: set[str] = field(default_factory=set)
-    known: set[str] = field(default_factory=set)
-    sent_stops: list[PlannedStop] = field(default_factory=list)
-    visit: Visit | None = None
-    sent: bool = True
-    refusals: int = 0
-    astray: bool = False
-    held: bool = False
-    broken: bool = False
 
 
 class TaxiExecutor:
@@ -150,70 +127,24 @@ class TaxiExecutor:
 
     def set_plans(self, plans: Mapping[str, Sequence[Task]]) -> None:
         """Replace the plans of some vehicles after checking all; raises `ControllerError` naming what is wrong."""
-        stays = {vehicle_id: {stop.request_id for stop in _stops(tasks)} for vehicle_id, tasks in plans.items()}
+        check = PlanCheck(self._requests, self._admitted, self._owner, plans)
         for vehicle_id, tasks in plans.items():
             taxi = self.taxis.get(vehicle_id)
             if taxi is None:
                 msg = f"no vehicle {vehicle_id!r}; allowed are {', '.join(self.taxis)}"
                 raise ControllerError(msg)
-            if taxi.broken:
-                msg = f"the plan for {vehicle_id} cannot be carried out: it has broken down"
-                raise ControllerError(msg)
-            for fault in self._faults(taxi, _stops(tasks), stays):
+            boarding = {stop.request_id for stop in self.served(taxi)}
+            for fault in check.faults(taxi, stops_of(tasks), boarding):
                 msg = f"the plan for {vehicle_id} cannot be carried out: {fault}"
                 raise ControllerError(msg)
         for vehicle_id, tasks in plans.items():
             taxi = self.taxis[vehicle_id]
             if list(tasks) != taxi.plan:
                 taxi.plan, taxi.sent = list(tasks), False
-            for stop in _stops(tasks):
+            for stop in stops_of(tasks):
                 self._owner[stop.request_id] = vehicle_id
                 moved = self._sent_to.get(stop.request_id, vehicle_id) != vehicle_id
                 (self._moved.add if moved else self._moved.discard)(stop.request_id)
-
-    def _faults(self, taxi: Taxi, stops: Sequence[PlannedStop], stays: Mapping[str, set[str]]) -> Iterator[str]:
-        load = self._load(taxi.on_board)
-        board = set(taxi.on_board)
-        done: set[str] = set()
-        for stop in stops:
-            request = stop.request_id
-            owner = self._owner.get(request, taxi.id)
-            if request not in self._admitted:
-                yield f"request {request!r} does not wait"
-                continue
-            if any(request in others for other, others in stays.items() if other != taxi.id):
-                yield f"request {request} stands in two plans"
-            elif owner != taxi.id and owner not in stays:
-                yield f"request {request} belongs to {owner}, whose plan is not replaced with this one"
-            elif stop.pickup == (request in board) or request in done:
-                yield f"request {request} is {'picked up' if stop.pickup else 'dropped off'} out of turn"
-            load = load.plus(self._requests[request].load, 1 if stop.pickup else -1)
-            if stop.pickup:
-                board.add(request)
-            else:
-                board.discard(request)
-                done.add(request)
-            if not load.fits(taxi.capacity):
-                yield f"{load} on board after picking up {request}, allowed are {taxi.capacity}"
-        if board:
-            yield f"{', '.join(sorted(board))} never dropped off"
-        yield from self._forgotten(taxi, done, stays)
-
-    def _load(self, requests: AbstractSet[str]) -> Load:
-        load = Load(0, 0)
-        for request in requests:
-            load = load.plus(self._requests[request].load, 1)
-        return load
-
-    def _forgotten(self, taxi: Taxi, done: set[str], stays: Mapping[str, set[str]]) -> Iterator[str]:
-        """Yield who is in the old plan and in no new one, or is boarding right now."""
-        planned = {old.request_id for old in _stops(taxi.plan)} - done
-        forgotten = sorted(planned - set().union(*stays.values()))
-        if forgotten:
-            yield f"{', '.join(forgotten)} cannot be taken back without a place in another vehicle's plan"
-        boarding = sorted({stop.request_id for stop in self.served(taxi)} & planned) if planned else []
-        if boarding:
-            yield f"{', '.join(boarding)} cannot be taken back while the vehicle stands to let riders board"
 
     def served(self, taxi: Taxi) -> list[PlannedStop]:
         """Return the planned stops that a vehicle which serves a stop now serves, or comes to next."""
@@ -243,18 +174,18 @@ class TaxiExecutor:
         """Note that a vehicle takes no orders any more."""
         taxi = self.taxis[vehicle_id]
         taxi.broken, taxi.sent = True, True
-        taxi.plan = list(_stops(taxi.plan))
+        taxi.plan = list(stops_of(taxi.plan))
 
     def hand_back(self, vehicle_id: str) -> list[str]:
         """Give back the requests that a broken vehicle was to serve and that have not boarded; they may be planned."""
         taxi = self.taxis[vehicle_id]
         if self.serving(vehicle_id):
             return []  # who boards, boards
-        waiting = sorted({stop.request_id for stop in _stops(taxi.plan)} - taxi.on_board)
+        waiting = sorted({stop.request_id for stop in stops_of(taxi.plan)} - taxi.on_board)
         for request_id in waiting:
             if self._sent_to.get(request_id) == vehicle_id:
                 self._give_up(request_id)
-            taxi.plan = _without(taxi.plan, request_id)
+            taxi.plan = without(taxi.plan, request_id)
             self._reopen(request_id)
         return waiting
 
@@ -280,7 +211,7 @@ class TaxiExecutor:
         self._advance(taxi, PlannedStop(request_id, pickup=True))
         taxi.on_board.add(request_id)
         taxi.astray = taxi.astray or taxi.visit is not None  # boarded where it waited for somebody else
-        load = self._load(taxi.on_board)
+        load = load_of(taxi.on_board, self._requests)
         if not load.fits(taxi.capacity):
             msg = f"{vehicle_id} carries {load}, more than its {taxi.capacity}"
             raise InvariantError(msg)
@@ -295,7 +226,7 @@ class TaxiExecutor:
     def _keep(self, taxi: Taxi, request_id: str) -> None:
         """Undo a move that came too late: the rider boards the vehicle that was to give the rider up."""
         other = self.taxis[self._owner[request_id]]
-        other.plan = _without(other.plan, request_id)
+        other.plan = without(other.plan, request_id)
         taxi.plan[:0] = [PlannedStop(request_id, pickup=True), PlannedStop(request_id, pickup=False)]
         self._moved.discard(request_id)
         self._owner[request_id] = taxi.id
@@ -347,7 +278,7 @@ class TaxiExecutor:
         owner = self._owner.pop(request_id, None)
         if owner is not None:
             taxi = self.taxis[owner]
-            taxi.plan, taxi.sent = _without(taxi.plan, request_id), False
+            taxi.plan, taxi.sent = without(taxi.plan, request_id), False
         self._admitted.discard(request_id)
         self._moved.discard(request_id)
         self._reservations.pop(request_id, None)
@@ -389,7 +320,7 @@ class TaxiExecutor:
     def _dispatch(self, taxi: Taxi) -> Iterator[Command]:
         """Send a vehicle to the stops of its plan whose riders have come, in their order."""
         waiting = self._moved | self._leaving
-        if waiting & (taxi.known | {stop.request_id for stop in _stops(taxi.plan)} & self._sent_to.keys()):
+        if waiting & (taxi.known | {stop.request_id for stop in stops_of(taxi.plan)} & self._sent_to.keys()):
             return  # somebody has to be given up first, here or elsewhere
         present = self._present(taxi)
         stays = taxi.visit is not None and self._target(taxi) is None
@@ -421,10 +352,12 @@ class TaxiExecutor:
         target = self._target(taxi)
         later = {
             stop.request_id
-            for stop in _stops(taxi.plan)
+            for stop in stops_of(taxi.plan)
             if target is not None and stop.pickup and self.place(stop) == target.location
         } - taxi.known
-        return [stop for stop in _stops(taxi.plan) if self.is_present(stop.request_id) and stop.request_id not in later]
+        return [
+            stop for stop in stops_of(taxi.plan) if self.is_present(stop.request_id) and stop.request_id not in later
+        ]
 
     def _refused(self, taxi: Taxi, where: str, error: Exception) -> None:
         """Count a refusal: "too close to brake" and its kin pass within a few steps (SUMO issues 8285, 9867)."""
@@ -485,11 +418,3 @@ class TaxiExecutor:
         self._port.hold(taxi.id)
         taxi.held = True
         return "hold", {"vehicle_id": taxi.id}
-
-
-def _stops(tasks: Sequence[Task]) -> list[PlannedStop]:
-    return [task for task in tasks if isinstance(task, PlannedStop)]
-
-
-def _without(tasks: Sequence[Task], request_id: str) -> list[Task]:
-    return [task for task in tasks if isinstance(task, Visit) or task.request_id != request_id]
