@@ -304,13 +304,9 @@ class Insertion:
         return begin_s[plan.index(2 * row)], begin_s[plan.index(2 * row + 1)] + self._fleet.alighting_s
 
     def _offer(self, world: World, ride: Ride, pickup_s: float) -> bool:
-        """Offer a pick-up window and a latest arrival; what the rider accepts binds the ride.
-
-        Who rides on the spot can board from now on; who booked ahead comes for the planned pick-up.
-        """
+        """Offer a pick-up window and a latest arrival; what the rider accepts binds the ride."""
         request, fleet = ride.request, self._fleet
-        earliest_s = pickup_s if request.earliest_s > world.time_s else ride.earliest_s
-        latest_s = min(pickup_s + self.parameters.promise_window_s, ride.latest_pickup_s)
+        earliest_s, latest_s = self._window(ride, pickup_s, now_s=world.time_s)
         arrival_s = min(latest_s + fleet.boarding_s + ride.max_ride_s, ride.latest_dropoff_s) + fleet.alighting_s
         accepted = world.offer(
             Offer(
@@ -328,6 +324,14 @@ class Insertion:
             ride.latest_dropoff_s = arrival_s - fleet.alighting_s
             self._rides[request.id] = ride
         return accepted
+
+    def _window(self, ride: Ride, pickup_s: float, *, now_s: float) -> tuple[float, float]:
+        """Return the window to offer around a planned pick-up.
+
+        Who rides on the spot can board from now on; who booked ahead comes for the planned pick-up.
+        """
+        earliest_s = pickup_s if ride.request.earliest_s > now_s else ride.earliest_s
+        return earliest_s, min(pickup_s + self.parameters.promise_window_s, ride.latest_pickup_s)
 
     def _put_off(self, world: World, request: Request, cause: Cause) -> bool:
         """Note why a request found no place and when to try again, or reject it; return whether it is a new one."""
