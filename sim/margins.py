@@ -62,6 +62,7 @@ DEFAULTS: dict[str, Margin] = {
     "egress_walk_s": _default(0.05, 6, "a twentieth; 6 s are 8 m of walk"),
     "total_travel_s": _default(0.05, 15, "a twentieth; a quarter of a minute from door to door"),
     "total_travel_s.p95": _default(0.05, 30, _TAIL),
+    "wait_plus_ride_s": _default(0.05, 15, "a twentieth; a quarter of a minute from the wish to the last alighting"),
     "detour_rel": _default(0, 0.02, "2 % of the direct drive"),
     "requests_gave_up": _default(0, 2, "a rider or two who leave"),
     "promise_kept_rate": _default(0, 0.01, "one promise in a hundred"),

@@ -120,6 +120,9 @@ def _times() -> list[Kpi]:
         kpi("total_travel_s", "lower", "own", "Door to door",
             definition="start of the clock to arrival = access_walk_s + wait_s + ride_s + egress_walk_s; over "
                        "served requests"),
+        kpi("wait_plus_ride_s", "lower", "own", "Wait and ride",
+            definition="total_travel_s without the walks: the riders' side of what pooling trades for vehicle-km; over "
+                       "served requests"),
     ]  # fmt: skip
 
 
@@ -319,8 +322,8 @@ One record has `code, stat, scope, value, unit, n`. Its flat key is `code.stat@s
 - **One outcome for each request**: requests = served + rejected + cancelled + unfinished. A run whose events
   do not balance is an error.
 - **Nobody wins by dropping the hard ones**: who is not served waits to the end of the drain in `wait_s`; a rider
-  who withdraws does so at a time that no service can change, and waits until then. Rides, walks and
-  `total_travel_s` are those of the served, so read them beside `service_rate`.
+  who withdraws does so at a time that no service can change, and waits until then. Rides, walks,
+  `total_travel_s` and `wait_plus_ride_s` are those of the served, so read them beside `service_rate`.
 - **While a run goes on** `requests` are all submitted so far, rates and waits rest on the settled ones, and
   `requests_unfinished` is absent.
 - Not measured: `vkm_reposition` and `kerb_blocked_s`, as no event says that an empty vehicle moves to a

@@ -235,6 +235,7 @@ def _times(served: Sequence[Journey], *, scope: str) -> Iterator[KpiRecord]:
         "access_walk_s": [times.access_walk_s for times in split],
         "egress_walk_s": [times.egress_walk_s for times in split],
         "total_travel_s": [times.total_s for times in split],
+        "wait_plus_ride_s": [times.wait_s + times.ride_s for times in split],
         "ride_s": [ride_s for ride_s, _ in rides],
         "direct_ride_s": [direct_s for _, direct_s in rides],
         "detour_abs_s": [ride_s - direct_s for ride_s, direct_s in rides],
