@@ -19,7 +19,7 @@ from sim.demand_cli import demand_app
 from sim.documents import catalogue, load_scenario
 from sim.engine.sumo import EngineName
 from sim.errors import OutputError, SandboxError, SetupError
-from sim.experiment_cli import RUNS, compare, experiment, find
+from sim.experiment_cli import RUNS, compare, experiment, find, services
 from sim.fields import format_clock
 from sim.home import use_kernel_cache
 from sim.network_cli import network_app
@@ -37,6 +37,7 @@ app.add_typer(scenario_app, name="scenario")
 app.add_typer(network_app, name="network")
 app.add_typer(demand_app, name="demand")
 app.command()(experiment)
+app.command()(services)
 app.command()(compare)
 
 ScenarioName = Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")]

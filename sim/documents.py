@@ -182,13 +182,26 @@ def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _override(document: dict[str, Any], text: str) -> None:
+def read_override(text: str) -> tuple[str, Any]:
+    """Return the path and the value of an override such as `fleet.count=12`; the value is read as YAML.
+
+    Raises
+    ------
+    ScenarioError
+        It has no path, or no value that a document could hold.
+    """
     path, equals, raw = text.partition("=")
-    keys = path.split(".")
-    if not equals or not all(keys):
+    if not equals or not all(path.split(".")):
         msg = f"an override reads path=value, for example fleet.count=12; found {text!r}"
         raise ScenarioError(msg)
-    node = document
+    shown = raw if len(raw) <= 60 else f"{raw[:57]}..."
+    refused = f"cannot set {path}"
+    return path, _loaded(raw, place=refused, unreadable=f"{refused}: {shown!r} is not YAML")
+
+
+def _override(document: dict[str, Any], text: str) -> None:
+    path, value = read_override(text)
+    keys, node = path.split("."), document
     for depth, key in enumerate(keys[:-1]):
         child = node.setdefault(key, {})
         place = ".".join(keys[: depth + 1])
@@ -200,6 +213,4 @@ def _override(document: dict[str, Any], text: str) -> None:
             raise ScenarioError(msg)
         node[key] = child = dict(child)
         node = child
-    shown = raw if len(raw) <= 60 else f"{raw[:57]}..."
-    refused = f"cannot set {path}"
-    node[keys[-1]] = _loaded(raw, place=refused, unreadable=f"{refused}: {shown!r} is not YAML")
+    node[keys[-1]] = value

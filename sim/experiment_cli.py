@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from sim.terminal import Json, console, results
 
 if TYPE_CHECKING:
     from sim.experiment.design import Design, PlannedRun
+    from sim.experiment.document import Experiment
     from sim.experiment.drive import Outcome, State
     from sim.runner.backend import Backend
 
@@ -91,38 +92,86 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+Out = Annotated[str | None, typer.Option(help="Folder of its tables and report. [default: runs/experiments/NAME]")]
+Store = Annotated[str, typer.Option(help="Where runs are kept: a folder, or a URL such as s3://bucket/runs.")]
+BackendName = Annotated[Literal["local", "ray"], typer.Option(help="Processes of this machine, or a Ray cluster.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Runs side by side. [default: cores, or what the cluster has]", min=1)
+]
+Address = Annotated[
+    str | None, typer.Option(help="Of the Ray cluster. [default: RAY_ADDRESS, or a local one is started]")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the design and say what would run.")]
+
+
 def experiment(
     name: Annotated[str, typer.Argument(help="Name in scenarios/experiments/, or a YAML file.")],
-    out: Annotated[
-        str | None, typer.Option(help="Folder of its tables and report. [default: runs/experiments/NAME]")
-    ] = None,
-    store: Annotated[
-        str, typer.Option(help="Where runs are kept: a folder, or a URL such as s3://bucket/runs.")
-    ] = STORE,
-    backend: Annotated[
-        Literal["local", "ray"], typer.Option(help="Processes of this machine, or a Ray cluster.")
-    ] = "local",
-    workers: Annotated[
-        int | None, typer.Option(help="Runs side by side. [default: cores, or what the cluster has]", min=1)
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(help="Of the Ray cluster. [default: RAY_ADDRESS, or a local one is started]")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the design and say what would run.")] = False,
+    out: Out = None,
+    store: Store = STORE,
+    backend: BackendName = "local",
+    workers: Workers = None,
+    address: Address = None,
+    dry_run: DryRun = False,
     json_output: Json = False,
 ) -> None:
     """Carry out an experiment: scenarios × parameters × seeds, with statistics and a report.
 
     Finished runs are found again, so the same command goes on after a crash or Ctrl-C.
     """
-    from sim.experiment.design import check, plan
     from sim.experiment.document import load_experiment
+
+    document = load_experiment(name)
+    _conduct(
+        document, out, store, lambda: _backend(backend, workers, address), dry_run=dry_run, json_output=json_output
+    )
+
+
+def services(
+    scenario: Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")],
+    seeds: Annotated[int, typer.Option(help="Seeds 1 … N, for demand and SUMO alike.", min=1)] = 3,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change the scenario for all services.")
+    ] = None,
+    out: Out = None,
+    store: Store = STORE,
+    backend: BackendName = "local",
+    workers: Workers = None,
+    address: Address = None,
+    dry_run: DryRun = False,
+    json_output: Json = False,
+) -> None:
+    """Repeat a scenario on the same people with every service: SUMO's, the timetable, ours, and one with hindsight.
+
+    It is an experiment as any other, named after the scenario; services that the scenario cannot have are told and
+    left out.
+    """
+    from sim.documents import read_override
+    from sim.experiment.repeat import repeated
+
+    document, left_out = repeated(scenario, seeds=seeds, changes=dict(map(read_override, overrides or ())))
+    for one in left_out:
+        console.print(f"left out: {one.service}: {one.reason}", soft_wrap=True, markup=False, highlight=False)
+    _conduct(
+        document, out, store, lambda: _backend(backend, workers, address), dry_run=dry_run, json_output=json_output
+    )
+
+
+def _conduct(
+    document: Experiment,
+    out: str | None,
+    store: str,
+    backend: Callable[[], Backend],
+    *,
+    dry_run: bool,
+    json_output: bool,
+) -> None:
+    """Carry out an experiment, or say what would run, and tell how it ended."""
+    from sim.experiment.design import check, plan
     from sim.experiment.drive import Watch, carry_out, compare_design, look
     from sim.experiment.places import require_places, require_writable
     from sim.runner.store import RunStore
 
-    document, place = load_experiment(name), RunStore(store)
-    folder = _folder(out, document.name)
+    place, folder = RunStore(store), _folder(out, document.name)
     require_places(folder, place)
     design = plan(document)
     if dry_run:
@@ -135,7 +184,7 @@ def experiment(
         return
     progress = Progress(quiet=json_output)
     watch = Watch(progress.begins, progress.progress, progress.ends, progress.damaged)
-    outcome = carry_out(design, folder, store=place, backend=_backend(backend, workers, address), watch=watch)
+    outcome = carry_out(design, folder, store=place, backend=backend(), watch=watch)
     page = folder / "report.html"
     if outcome.changed or not page.is_file():
         from sim.experiment.page import write_page

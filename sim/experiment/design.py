@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from sim.compare import differing_paths
@@ -14,11 +15,12 @@ from sim.engine.resolve import check_names, resolve
 from sim.errors import SandboxError, ScenarioError
 from sim.experiment.content import content_key
 from sim.experiment.document import Experiment, Value
+from sim.experiment.services import SERVICE, chosen
 from sim.kpi.keys import require_kpis
 from sim.scenario import Scenario, Seeds
 
 T = TypeVar("T")
-SERVICE_ALONE = ("controllers", "fleet", "requests", "costs", "emissions")
+SERVICE_ALONE = ("controllers", "fleet", "requests", "costs", "emissions", SERVICE)
 """What a scenario without service has no use for: its runs are the same whatever a sweep sets there."""
 SAME_TRAFFIC = ("network", "overlays", "time", "demand")
 MOST_RUNS = 20_000
@@ -91,7 +93,7 @@ def plan(experiment: Experiment) -> Design:
     SandboxError
         A scenario, a swept path, a value or a name is not valid; the message names the variant. Nothing was started.
     """
-    require_kpis([*experiment.kpis, *experiment.margins])
+    require_kpis([*experiment.kpis, *experiment.margins, *chain(*experiment.trade_offs)])
     points = experiment.combinations()
     names = [*experiment.scenarios, *([experiment.without_service] if experiment.without_service else [])]
     number = len(names) * len(points) * len(experiment.seeds)
@@ -130,7 +132,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     paths = differing_paths({"design": before}, {"design": after})
     words = ("title", "question", "description")
     found = [path.removeprefix("design.") for path in paths if path.rpartition(".")[2] not in words]
-    return [path for path in found if path != "experiment.precision"]
+    return [path for path in found if path not in {"experiment.precision", "experiment.trade_offs"}]
 
 
 def _firsts(runs: Sequence[PlannedRun]) -> dict[str, Scenario]:
@@ -143,8 +145,7 @@ def _firsts(runs: Sequence[PlannedRun]) -> dict[str, Scenario]:
 
 def _runs(experiment: Experiment, variant: Variant) -> list[PlannedRun]:
     shared = {path: value for path, value in experiment.set.items() if not variant.without or _matters(path)}
-    settings = [f"{path}={json.dumps(value)}" for path, value in (shared | dict(variant.settings)).items()]
-    scenario = _told(variant.label, lambda: load_scenario(variant.scenario, overrides=settings))
+    scenario = _told(variant.label, lambda: _scenario(variant.scenario, shared | dict(variant.settings)))
     if variant.without and scenario.controllers.shuttle is not None:
         used = scenario.controllers.shuttle.use
         msg = f"without_service: {variant.scenario} has the service {used!r}; allowed is a scenario without"
@@ -152,6 +153,14 @@ def _runs(experiment: Experiment, variant: Variant) -> list[PlannedRun]:
     network = _told(variant.label, lambda: check_names(scenario))
     seeded = (scenario.model_copy(update={"seeds": seeds}) for seeds in experiment.seeds)
     return [PlannedRun(variant, one, content_key(one, network)) for one in seeded]
+
+
+def _scenario(name: str, settings: Mapping[str, Value]) -> Scenario:
+    """Return a scenario with what is set; the service goes first, as the other paths may set its parameters."""
+    plain = {path: value for path, value in settings.items() if path != SERVICE}
+    if SERVICE in settings:
+        plain = chosen(settings[SERVICE], load_scenario(name)) | plain
+    return load_scenario(name, overrides=[f"{path}={json.dumps(value)}" for path, value in plain.items()])
 
 
 def _without(name: str, points: Sequence[Mapping[str, Value]]) -> list[Variant]:

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from sim.documents import read_document
 from sim.errors import NotFoundError, ScenarioError
+from sim.experiment.services import SERVICE, SET_BY_SERVICE
 from sim.fields import Model, Name
 from sim.home import home
 from sim.margins import Margin
@@ -63,6 +64,9 @@ class Experiment(Model):
         None, description="a scenario without service, run too: what the service costs other traffic is against it"
     )
     kpis: list[str] = Field([], description="keys such as wait_s.p95@villages; default the headline ones")
+    trade_offs: list[tuple[str, str]] = Field(
+        [], description="pairs of KPIs that the report draws the Pareto front of, the first across, the second up"
+    )
     margins: dict[str, Margin] = Field({}, description="how much worse a KPI may become")
     precision: float = Field(
         0.05, gt=0, lt=1, description="share of a mean within which the report says how many seeds find it"
@@ -88,6 +92,12 @@ class Experiment(Model):
         _once(swept, "set, grid, zip and list: the path")
         if "network" in swept and "network" not in self.set:
             msg = "network: runs on different networks share no people to compare; allowed is any other path"
+            raise ValueError(msg)
+        if SERVICE in swept and (twice := sorted(path for path in swept if path in SET_BY_SERVICE)):
+            msg = f"{twice[0]}: `{SERVICE}` sets it already; allowed is one of the two"
+            raise ValueError(msg)
+        if missing := sorted({key for pair in self.trade_offs for key in pair if self.kpis and key not in self.kpis}):
+            msg = f"trade_offs: {missing[0]} is none of the experiment's kpis; allowed are those"
             raise ValueError(msg)
         if own := sorted(path for path in swept if path.partition(".")[0] in OWN):
             msg = f"{own[0]}: an experiment names its seeds and variants itself; allowed is any other path"
@@ -133,10 +143,20 @@ def load_experiment(name_or_path: str | Path, *, changes: Mapping[str, Value] | 
     if path.suffix not in {".yaml", ".yml"} or not path.is_file():
         msg = f"no experiment {str(name_or_path)!r}; allowed are a .yaml file or one of {', '.join(known) or 'none'}"
         raise NotFoundError(msg)
-    document = read_document(path) | dict(changes or {})
+    return valid_experiment(read_document(path) | dict(changes or {}), place=path.name)
+
+
+def valid_experiment(document: Mapping[str, Any], *, place: str) -> Experiment:
+    """Check the shape of an experiment's document; `place` names it in messages.
+
+    Raises
+    ------
+    ScenarioError
+        The document is not valid; the message lists path, what was found and what is allowed.
+    """
     try:
         return Experiment.model_validate(document)
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in described(error, Experiment))
-        msg = f"{path.name} is not a valid experiment:\n{lines}"
+        msg = f"{place} is not a valid experiment:\n{lines}"
         raise ScenarioError(msg) from None

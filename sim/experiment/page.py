@@ -52,6 +52,7 @@ def write_page(design: Design, frames: Frames, *, store: RunStore, out: Path) ->
         runs=frames.runs,
         contrasts=[Contrast.of(one) for one in found],
         kpis=own.kpis,
+        trade_offs=own.trade_offs,
         manifests=[store.manifest(key) for key in done],
         precision=own.precision,
     )

@@ -172,7 +172,10 @@ def _trade_offs(
 
 
 def _labels(study: Study) -> str:
-    return f"Labels are levels of {', '.join(study.numeric)}. " if study.numeric else ""
+    if not study.numeric:
+        return ""
+    joined = ", which thin lines join in their order" if len(study.numeric) == 1 else ""
+    return f"Labels are levels of {', '.join(study.numeric)}{joined}. "
 
 
 def _maps(study: Study, drawn: Sequence[Measure], x: str, y: str, notes: list[str]) -> Iterator[Sheet]:

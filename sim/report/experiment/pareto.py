@@ -57,7 +57,10 @@ def pareto(study: Study, x: Measure, y: Measure) -> Figure:
     best = [_at(one, scales) for one in front(spots, x, y)]
     axes.plot(*np.array(best).T, color=GOOD, linewidth=1.3, linestyle=(0, (5, 2)), label="front of the means", zorder=2)
     for series in study.series(study.numeric, partial=True):
-        _crosses(axes, [spot for spot in spots if spot.point in series.points], series, scales, best)
+        own = [spot for spot in spots if spot.point in series.points]
+        if len(study.numeric) == 1:
+            _join(axes, sorted(own, key=lambda spot: _level(spot, study.numeric[0])), series, scales)
+        _crosses(axes, own, series, scales, best)
     axes.set_xlabel("   ".join(filter(None, [f"{x.title}, {scales[0].unit}", better_along(x.better)])))
     axes.set_ylabel("   ".join(filter(None, [f"{y.title}, {scales[1].unit}", better_along(y.better)])))
     axes.xaxis.set_major_locator(MaxNLocator(8))
@@ -91,6 +94,17 @@ def front(spots: Sequence[Spot], x: Measure, y: Measure) -> list[Spot]:
     return sorted(
         (spot for spot in spots if not beaten(harms[spot.point.place])), key=lambda spot: (spot.x.mean, spot.y.mean)
     )
+
+
+def _join(axes: Axes, spots: Sequence[Spot], series: Series, scales: tuple[Scale, Scale]) -> None:
+    """Draw a thin line through one series, from level to level."""
+    if len(spots) > 1:
+        places = np.array([_at(spot, scales) for spot in spots])
+        axes.plot(*places.T, color=series.colour, linewidth=0.9, alpha=0.7, zorder=2.2, gid="joined")
+
+
+def _level(spot: Spot, parameter: str) -> float:
+    return float(spot.point.levels.get(parameter, 0.0))
 
 
 def _crosses(
