@@ -35,13 +35,14 @@ def chosen(service: object, scenario: Scenario) -> dict[str, Any]:
     if not isinstance(service, str):
         msg = f"{SERVICE}: found {service!r}; allowed are {', '.join(SERVICES)} and any installed controller"
         raise ScenarioError(msg)
-    use, own = _use(service), scenario.controllers.shuttle
+    use, own = use_of(service), scenario.controllers.shuttle
     if own is not None and own.use == use["use"] and use["parameters"].items() <= own.parameters.items():
         return {}
     return {f"controllers.shuttle.{field}": value for field, value in use.items()}
 
 
-def _use(service: str) -> dict[str, Any]:
+def use_of(service: str) -> dict[str, Any]:
+    """Return the controller and the parameters that a service stands for."""
     if service in SUMO:
         return {"use": "sumo", "parameters": {"algorithm": service}}
     return {"use": service, "parameters": {}}

@@ -13,11 +13,23 @@ import pytest
 
 from sim.controllers.base import Inputs
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters
+from sim.controllers.shuttle.hindsight import Hindsight, HindsightParameters
 from sim.controllers.shuttle.rolling import Lns, LnsParameters
 from sim.demand.population import Population, Rider
 from sim.engine.loop import Loop
 from sim.engine.resolve import Resolved
-from sim.events import Arrived, Cancelled, Event, Offered, PickedUp, Promised, Rejected, fingerprint
+from sim.events import (
+    Arrived,
+    Cancelled,
+    DroppedOff,
+    Event,
+    Offered,
+    PickedUp,
+    Promised,
+    Rejected,
+    RequestSubmitted,
+    fingerprint,
+)
 from sim.network.catalog import Network, StopKerb
 from sim.network.graph import EdgeGraph
 from sim.rundir import RunDir
@@ -108,7 +120,14 @@ def require_balance(events: Sequence[Event], riders: Sequence[Rider]) -> Counter
 
 
 @pytest.mark.parametrize("meeting", [False, True])
-@pytest.mark.parametrize("controller", [Insertion(InsertionParameters()), Lns(LnsParameters(iterations=50))])
+@pytest.mark.parametrize(
+    "controller",
+    [
+        Insertion(InsertionParameters()),
+        Lns(LnsParameters(iterations=50)),
+        Hindsight(HindsightParameters(iterations=50, first_iterations=200)),
+    ],
+)
 def test_requests_of_every_kind_come_to_an_end(
     grid: Network, tmp_path: Path, controller: Insertion, meeting: bool  # noqa: FBT001
 ) -> None:  # fmt: skip
@@ -127,3 +146,27 @@ def test_requests_of_every_kind_come_to_an_end(
     again = type(controller)(controller.parameters)
     repeated = run(replace(grid, stops=stops), tmp_path / "again", again, riders, meeting=meeting)
     assert fingerprint(repeated) == fingerprint(events)
+
+
+def riders_s(events: Sequence[Event]) -> tuple[int, float]:
+    """Return how many arrived, and their time from the wish to the last alighting, summed."""
+    wishes = {one.request_id: one.earliest_s for one in events if isinstance(one, RequestSubmitted)}
+    spent = [one.time_s - wishes[one.request_id] for one in events if isinstance(one, DroppedOff)]
+    return len(spent), sum(spent)
+
+
+def test_hindsight_knows_all_and_nobody_boards_before_the_wish(grid: Network, tmp_path: Path) -> None:
+    riders = [
+        replace(one, size=1, booked_s=None, arrive_by=False, cancel_s=None, shows_up=True, patience_s=None)
+        for one in mixed_riders(3)
+    ]
+    known = run(grid, tmp_path / "known", Hindsight(HindsightParameters(first_iterations=2000)), riders, meeting=False)
+    asked = run(grid, tmp_path / "asked", Lns(LnsParameters()), riders, meeting=False)
+    submitted = [one for one in known if isinstance(one, RequestSubmitted)]
+    assert [one.time_s for one in submitted] == [known[0].time_s] * len(riders)
+    wishes = {one.request_id: one.earliest_s for one in submitted}
+    assert all(one.time_s >= wishes[one.request_id] for one in known if isinstance(one, PickedUp))
+    served, spent_s = riders_s(known)
+    others, others_s = riders_s(asked)
+    assert served == others == len(riders)
+    assert spent_s < others_s

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.anchors import LOADS, against, frontier, meets_bars, scenario
+from benchmarks.anchors import LOADS, against, frontier, meets_bars, morning_scenario, scenario
 
 
 def row(load: str, service: str, wait_s: float, ride_s: float, vkm: float, *, served: bool = True) -> dict[str, Any]:
@@ -36,3 +36,14 @@ def test_a_weight_stands_behind_the_name() -> None:
     plain = scenario(LOADS[0], "greedyShared", 1).controllers.shuttle
     assert plain is not None
     assert plain.parameters == {"algorithm": "greedyShared"}
+
+
+def test_the_morning_differs_in_its_service_alone() -> None:
+    runs = [morning_scenario(service, 3) for service in ("greedyShared", "timetable", "insertion", "lns@2")]
+    uses = [one.controllers.shuttle for one in runs]
+    assert [use and (use.use, use.parameters) for use in uses] == [
+        ("sumo", {"algorithm": "greedyShared"}), ("timetable", {}), ("insertion", {}), ("lns", {"alpha": 2.0}),
+    ]  # fmt: skip
+    rest = [one.model_dump(exclude={"controllers"}) for one in runs]
+    assert all(one == rest[0] for one in rest)
+    assert {one.seeds.demand for one in runs} == {3}

@@ -18,7 +18,7 @@ from sim.runner.store import RunStore
 
 def design(**fields: object) -> Design:
     base: dict[str, object] = {
-        "name": "trial", "title": "Trial", "scenarios": ["smoke"], "grid": {"fleet.size": [2, 4]}, "seeds": 3,
+        "name": "trial", "title": "Trial", "scenarios": ["smoke"], "grid": {"fleet.count": [2, 4]}, "seeds": 3,
     }  # fmt: skip
     return plan(Experiment.model_validate(base | fields))
 

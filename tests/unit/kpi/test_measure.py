@@ -59,7 +59,7 @@ def test_pooled_shuttle_riders_by_hand() -> None:
         "wait_s": (100 + 150 + 5010 + 4400) / 4, "wait_s.max": 5010, "wait_s@housing": (100 + 5010) / 2,
         "wait_s.p50": (150 + 4400) / 2, "wait_served_s": 125, "access_walk_s": 0, "egress_walk_s": 0,
         "ride_s": 300, "direct_ride_s": 245, "detour_abs_s": 55, "detour_rel": (60 / 240 + 50 / 250) / 2,
-        "total_travel_s": (400 + 450) / 2,
+        "total_travel_s": (400 + 450) / 2, "wait_plus_ride_s": (400 + 450) / 2,
         # only the first promise counts: a is dropped off 20 s late, b picked up 0.5 s late, within a step
         "promise_kept_rate": 0.5, "response_s": 2.5, "pickup_delay_vs_promise_s": 0.25,
         "dropoff_delay_vs_promise_s": 10,

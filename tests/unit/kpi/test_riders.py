@@ -72,6 +72,7 @@ def test_outcomes_of_a_booked_morning_by_hand() -> None:
         # pair 195 s from when it has to leave, lone 400 s, late until it withdraws; the others to the end of the drain
         "wait_s": (195 + 400 + 40 + 4100 + 3400) / 5, "wait_s@booked": 195, "wait_served_s": (195 + 400) / 2,
         "access_walk_s": 65 / 2, "ride_s": (500 + 800) / 2, "total_travel_s": (760 + 1200) / 2,
+        "wait_plus_ride_s": (760 - 65 + 1200) / 2,
     }  # fmt: skip
     assert {key: found[key] for key in expected} == pytest.approx(expected)
 

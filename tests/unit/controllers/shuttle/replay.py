@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sim.controllers.shuttle.assignment import Rtv, RtvParameters
 from sim.controllers.shuttle.controller import Insertion, InsertionParameters
+from sim.controllers.shuttle.hindsight import Hindsight, HindsightParameters
 from sim.controllers.shuttle.rolling import Lns, LnsParameters
 from sim.events import Cancelled, Event, Offered, Promised, Rejected
 from sim.fleet_document import Fleet
@@ -353,7 +354,11 @@ class Outcome:
 def controller_for(world: ReplayWorld, limits: RequestLimits, parameters: InsertionParameters) -> Insertion:
     """Return the controller of these parameters as `prepare` would leave it for this world."""
     controller = Insertion(parameters)
-    if isinstance(parameters, LnsParameters):
+    if isinstance(parameters, HindsightParameters):
+        controller = Hindsight(parameters)
+        controller._submitted_s = {one.id: one.earliest_s for one in world.requests.values()}
+        controller._rng = np.random.default_rng(1)
+    elif isinstance(parameters, LnsParameters):
         controller = Lns(parameters)
         controller._rng = np.random.default_rng(1)
     elif isinstance(parameters, RtvParameters):

@@ -272,6 +272,18 @@ def test_points_of_two_scenarios_both_have_their_label() -> None:
     figure = pareto(study, *some(study, "cost_per_served_rider_krw", "wait_s"))
     assert [texts(figure).count(label) for label in ("8", "16")] == [2, 2]
     assert {"one", "two", "front of the means"} <= set(texts(figure))
+    lines = drawn(figure, "joined")
+    assert len(lines) == 2
+    ends = [[study.estimate(key, point) for key in ("cost_per_served_rider_krw", "wait_s")] for point in study.points]
+    means = sorted((one.mean, other.mean / 60) for one, other in ends if one is not None and other is not None)
+    joined = sorted((float(x), float(y)) for line in lines for x, y in np.asarray(line.get_xydata()))
+    assert np.array(joined) == pytest.approx(np.array(means))
+
+
+def test_points_of_two_numbers_are_not_joined() -> None:
+    sweep = [Variant(f"a={a}, b={b}", a + b, {"a": a, "b": b}) for a in (1, 2) for b in (3, 4)]
+    study = study_of(sweep)
+    assert not drawn(pareto(study, *some(study, "cost_per_served_rider_krw", "wait_s")), "joined")
 
 
 def test_among_many_points_the_front_alone_is_labelled() -> None:
