@@ -95,11 +95,30 @@ def test_a_scenario_is_repeated_with_all_that_it_can_have() -> None:
     assert {run.scenario.fleet.count for run in plan(found).runs if run.scenario.fleet} == {2}
 
 
-def test_services_that_it_cannot_have_are_named_and_left_out() -> None:
-    found, left_out = repeated("smoke", seeds=1, changes={"controllers.shuttle.parameters.alpha": 2})
-    assert found.grid == {"service": ["lns", "insertion"]}
-    assert [one.service for one in left_out] == ["greedyShared", "timetable"]
-    assert left_out[0].reason.startswith("controllers.shuttle.parameters.alpha: Extra inputs")
+@pytest.mark.parametrize(
+    ("changes", "able", "reason"),
+    [
+        ({"fleet.depot": None}, ["greedyShared", "lns", "insertion"], "fleet.depot: none; the timetable needs"),
+        (
+            {"fleet": {"seats": 12, "groups": {"small": {"count": 1, "seats": 4}, "large": {"count": 1}}}},
+            ["greedyShared", "lns", "insertion"],
+            "fleet: the timetable plans with equal vehicles",
+        ),
+        (
+            {"controllers.shuttle.parameters.alpha": 2},
+            ["lns", "insertion"],
+            "controllers.shuttle.parameters.alpha: Extra inputs",
+        ),
+    ],
+)
+def test_services_that_it_cannot_have_are_named_and_left_out(
+    changes: dict[str, Any], able: list[str], reason: str
+) -> None:
+    found, left_out = repeated("smoke", seeds=1, changes=changes)
+    assert found.grid == {"service": able}
+    assert [one.service for one in left_out if one.service == "timetable"]
+    assert next(one.reason for one in left_out if one.service == "timetable").startswith(reason)
+    assert {one.service for one in left_out} == {"greedyShared", "timetable", "lns", "insertion"} - set(able)
 
 
 def test_what_no_service_can_cure_is_an_error() -> None:
