@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from sim.controllers.shuttle.admission import TOO_TIGHT, ruled_out
 from sim.controllers.shuttle.layout import Layout
 from sim.controllers.shuttle.ride import Ride, in_time, rides_of
 from sim.controllers.shuttle.shuttle import Shuttle, Start
+from sim.controllers.shuttle.territory import Territory
 from sim.dispatch import lns, refusal
 from sim.dispatch.insertion import Insertion as Place
 from sim.dispatch.insertion import Planner
@@ -25,6 +26,7 @@ from sim.dispatch.schedule import time_plan
 from sim.errors import ScenarioError
 from sim.events import Assigned, PlansRetimed
 from sim.fleet_document import Fleet
+from sim.network.areas import Areas
 from sim.scenario import RequestLimits
 from sim.world import Location, Offer, Request, TravelTimes, Vehicle, World
 
@@ -119,6 +121,7 @@ class Insertion:
         self._shuttles: dict[str, Shuttle] = {}
         self._times: TravelTimes
         self._last_step_s = np.nan
+        self._territory = Territory()
         self._fleet: Fleet
         self._limits: RequestLimits
 
@@ -143,6 +146,8 @@ class Insertion:
         lns.compile_kernels()  # loaded from the cache here, before the simulated time begins to count
         refusal.compile_kernels()
         self._fleet, self._limits = fleet, inputs.scenario.requests
+        areas = Areas(inputs.network.areas, inputs.graph)
+        self._territory = Territory(self._limits, fleet.parts, lambda place: areas.holding(*place))
         riders = tuple(RiderPlan(rider, rider.earliest_s, (RideLeg("taxi"),)) for rider in inputs.riders)
         return Preparation(vehicles=waiting_fleet(inputs), riders=riders, taxi="world")
 
@@ -194,7 +199,8 @@ class Insertion:
         boarded_s = self._last_step_s + self._fleet.boarding_s
         for request_id in shuttle.follow(vehicle, self._rides, boarded_s=boarded_s):
             del self._rides[request_id]
-        return shuttle.start(vehicle, self._rides, self._fleet, now_s=now_s)
+        start = shuttle.start(vehicle, self._rides, self._fleet, now_s=now_s)
+        return replace(start, permits=self._territory.room(vehicle.group))
 
     def _due(self, world: World) -> list[Request]:
         """Return the requests to be tried now, in the order in which they were submitted."""
@@ -238,7 +244,7 @@ class Insertion:
         if cause is None:
             limits = self._limits.of(request.service_class)
             rides = list(rides_of(request, limits, self._fleet, now_s=now_s, way_s=self._way_s))
-            cause = None if rides else Cause.UNREACHABLE
+            rides, cause = self._territory.admit(rides) if rides else (rides, Cause.UNREACHABLE)
         if cause is None:
             rides = [ride for ride in rides if in_time(ride, self._fleet, now_s=now_s, way_s=self._way_s)]
             if not rides:

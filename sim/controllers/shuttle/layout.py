@@ -66,8 +66,11 @@ class Layout:
         for ride in rides:
             places += (ride.origin, ride.destination)
         nodes, travel_s = _ways(times, places, factor)
-        columns = _columns(rides, fleet, nodes[len(starts) :], vehicle, penalty)
-        problem = Problem(travel_s, travel_s, columns, _vehicles(starts, nodes[: len(starts)]), weights, hold=False)
+        room = [(*start.capacity, *start.permits) for start in starts]
+        loads = _table([*room, *(ride.load for ride in rides)])
+        columns = _columns(rides, fleet, nodes[len(starts) :], loads[len(starts) :], bound=(vehicle, penalty))
+        vehicles = _vehicles(starts, nodes[: len(starts)], loads[: len(starts)], columns)
+        problem = Problem(travel_s, travel_s, columns, vehicles, weights, hold=False)
         local = tuple(tuple(2 * rows[stop.request_id] + (not stop.pickup) for stop in plan) for plan in plans)
         return cls(problem, local, rides)
 
@@ -77,15 +80,15 @@ class Layout:
 
 
 def _columns(
-    rides: Sequence[Ride], fleet: Fleet, nodes: Ints, vehicle: Sequence[int], penalty: Sequence[float]
+    rides: Sequence[Ride], fleet: Fleet, nodes: Ints, load: Ints, *, bound: tuple[Sequence[int], Sequence[float]]
 ) -> Requests:
+    """Return requests as columns; `bound` are the vehicle that each is bound to, and its penalty."""
     bounds = [
         (ride.earliest_s, -math.inf, ride.latest_pickup_s, ride.latest_dropoff_s, ride.max_ride_s, ride.boarded_s)
         for ride in rides
     ]
     table = np.array(bounds, dtype=np.float64).reshape(-1, 6)
     latest_s = table[:, 2:4].ravel()
-    load = np.array([ride.request.load for ride in rides], dtype=np.int64).reshape(-1, 2)
     return Requests(
         node=nodes,
         service_s=np.tile((fleet.boarding_s, fleet.alighting_s), len(rides)).astype(np.float64),
@@ -93,26 +96,36 @@ def _columns(
         latest_s=latest_s,
         due_s=latest_s.copy(),
         load=load,
-        riders=load.sum(axis=1).astype(np.float64),
+        riders=load[:, :2].sum(axis=1).astype(np.float64),
         max_ride_s=table[:, 4].copy(),
         boarded_s=table[:, 5].copy(),
-        vehicle=np.array(vehicle, dtype=np.int64),
-        penalty=np.array(penalty, dtype=np.float64),
+        vehicle=np.array(bound[0], dtype=np.int64),
+        penalty=np.array(bound[1], dtype=np.float64),
     )
 
 
-def _vehicles(starts: Sequence[Start], nodes: Ints) -> Vehicles:
+def _vehicles(starts: Sequence[Start], nodes: Ints, capacity: Ints, requests: Requests) -> Vehicles:
     size = len(starts)
+    load = np.zeros_like(capacity)
+    load[:, :2] = np.array([start.load for start in starts], dtype=np.int64).reshape(-1, 2)
+    aboard = ~np.isnan(requests.boarded_s)
+    np.add.at(load[:, 2:], requests.vehicle[aboard], requests.load[aboard, 2:])
     return Vehicles(
         node=nodes,
         ready_s=np.array([start.ready_s for start in starts], dtype=np.float64),
-        capacity=np.array([start.capacity for start in starts], dtype=np.int64).reshape(-1, 2),
-        load=np.array([start.load for start in starts], dtype=np.int64).reshape(-1, 2),
+        capacity=capacity,
+        load=load,
         end_node=np.full(size, NOWHERE, np.int64),
         latest_end_s=np.full(size, np.inf),
         max_duration_s=np.full(size, np.inf),
         locked=np.array([start.locked for start in starts], dtype=np.int64),
     )
+
+
+def _table(loads: Sequence[Sequence[int]]) -> Ints:
+    """Return loads as rows of one width; what one does not name it has none of."""
+    width = max(map(len, loads), default=2)
+    return np.array([(*load, *(0,) * (width - len(load))) for load in loads], dtype=np.int64).reshape(-1, width)
 
 
 def _ways(times: TravelTimes, places: Sequence[Location], factor: float) -> tuple[Ints, Floats]:

@@ -18,7 +18,7 @@ class Ride:
 
     The times of stops bound the start of a dwell, `max_ride_s` is the time between the two dwells, as the planning
     core takes it; what riders accept and observers see holds both dwells. `boarded_s` is when the boarding ended,
-    nan before.
+    nan before. `barred` tells of each bounded group of the fleet whether (1) or not (0) it may not serve the ride.
     """
 
     request: Request
@@ -29,6 +29,7 @@ class Ride:
     latest_dropoff_s: float
     max_ride_s: float
     boarded_s: float = math.nan
+    barred: tuple[int, ...] = ()
     origin: Location = field(init=False)
     destination: Location = field(init=False)
 
@@ -45,6 +46,11 @@ class Ride:
     def egress_s(self) -> float:
         """The walk from the place of alighting."""
         return 0.0 if self.alighting is None else self.alighting.walk_s
+
+    @property
+    def load(self) -> tuple[int, ...]:
+        """What the ride takes of each dimension of the load vector."""
+        return (*self.request.load, *self.barred)
 
     @property
     def on_board(self) -> bool:

@@ -16,13 +16,17 @@ AT_STOP_M = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where and when a vehicle goes on, what it may and does carry, and how many of its stops are locked."""
+    """Where and when a vehicle goes on, what it may and does carry, and how many of its stops are locked.
+
+    `permits` is its room for riders whom each bounded group of the fleet may not serve.
+    """
 
     location: Location
     ready_s: float
     capacity: Load
     load: Load
     locked: int
+    permits: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
