@@ -105,22 +105,23 @@ class Duties:
     def direct(
         self, vehicle: Vehicle, shuttle: Shuttle, rides: Mapping[str, Ride], *, now_s: float, way_s: Ways
     ) -> None:
-        """Say where a vehicle is to go before its stops: to its break, or home when its duty ends."""
+        """Say where a vehicle is to go before and after its stops: to its break, and home when its duty ends."""
         post = self._posts.get(vehicle.id)
         if post is None:
             return
-        visit, ride = None, next_errand(shuttle, rides)
+        first, last, ride = None, None, next_errand(shuttle, rides)
         if ride is not None and ride.errand is not None:
             due_s = now_s + way_s(vehicle.location, ride.origin) + self._slack_s
             if ride.errand.begun or len(shuttle.plan) > 2 or due_s >= ride.earliest_s:
-                visit = ride.errand.visit
-        elif not shuttle.plan and post.returns:
+                first = ride.errand.visit
+        if post.returns:
             home = Visit(post.home)
             due = now_s + way_s(vehicle.location, post.home) + self._slack_s >= post.end_s
-            if shuttle.visit_first == home or (due and not at_place(post.home, vehicle.location)):
-                visit = home
-        if visit != shuttle.visit_first:
-            shuttle.visit_first, shuttle.changed = visit, True
+            away = bool(shuttle.plan) or not at_place(post.home, vehicle.location)
+            if (due and away) or (shuttle.visit_last == home and not shuttle.plan):
+                last = home
+        if (first, last) != (shuttle.visit_first, shuttle.visit_last):
+            shuttle.visit_first, shuttle.visit_last, shuttle.changed = first, last, True
 
 
 def _plan_breaks(vehicle: Vehicle, post: Post, shuttle: Shuttle, rides: dict[str, Ride]) -> None:

@@ -37,8 +37,8 @@ class Start:
 class Shuttle:
     """A vehicle's plan, the last stop it finished, and since when it stands where.
 
-    `changed` tells that the plan has not been handed to the world yet, `visit_first` where the vehicle goes and stands
-    before its stops.
+    `changed` tells that the plan has not been handed to the world yet, `visit_first` and `visit_last` where the vehicle
+    goes and stands before and after its stops.
     """
 
     plan: list[PlannedStop] = field(default_factory=list)
@@ -47,11 +47,12 @@ class Shuttle:
     stands_at: Location | None = None
     stands_since_s: float = 0.0
     visit_first: Visit | None = None
+    visit_last: Visit | None = None
 
     def tasks(self, rides: Mapping[str, Ride]) -> tuple[Task, ...]:
-        """Return what the world is to carry out: the visit, then the stops where somebody boards or alights."""
-        stops = tuple(stop for stop in self.plan if rides[stop.request_id].errand is None)
-        return stops if self.visit_first is None else (self.visit_first, *stops)
+        """Return what the world is to carry out: the stops where somebody boards or alights, and visits around them."""
+        stops = [stop for stop in self.plan if rides[stop.request_id].errand is None]
+        return tuple(task for task in (self.visit_first, *stops, self.visit_last) if task is not None)
 
     def drop(self, request_id: str) -> bool:
         """Take a request out of the plan; return whether it was there."""

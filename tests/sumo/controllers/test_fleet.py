@@ -99,7 +99,7 @@ def run(
     "controller", [Insertion(InsertionParameters()), Lns(LnsParameters(iterations=50)), Rtv(RtvParameters())]
 )
 def test_a_mixed_fleet_keeps_its_areas_duties_and_breaks(grid: Network, tmp_path: Path, controller: Insertion) -> None:
-    riders = [one for one in mixed_riders(4, count=60) if one.size <= 3]
+    riders = [one for one in mixed_riders(4, count=60) if one.size <= 3 and one.shows_up]
     chairs = {"r92": ("B1C1", "C0D0"), "r93": ("C0D0", "B1C1")}
     riders += [replace(rider(int(name[1:]), *ends), wheelchairs=1) for name, ends in chairs.items()]
     riders.append(rider(90, "A3A2", "B1C1", at_s=30.0))
@@ -120,16 +120,17 @@ def test_a_mixed_fleet_keeps_its_areas_duties_and_breaks(grid: Network, tmp_path
 
     breaks = [one for one in events if isinstance(one, BreakTaken)]
     assert sorted(one.vehicle_id for one in breaks) == ["shuttle.00", "shuttle.01", "shuttle.02"]
-    for one in breaks:
-        assert 300 <= one.begin_s <= 705
-        assert 120 <= one.time_s - one.begin_s <= 125
-        rested = [v for t, fleet in seen for v in fleet if v.id == one.vehicle_id and one.begin_s <= t <= one.time_s]
+    for rest in breaks:
+        assert 300 <= rest.begin_s <= 705 + rest.late_s
+        assert 120 <= rest.time_s - rest.begin_s <= 125
+        name, begin_s, end_s = rest.vehicle_id, rest.begin_s, rest.time_s
+        rested = [v for time_s, fleet in seen for v in fleet if v.id == name and begin_s <= time_s <= end_s]
         assert len(rested) >= 24
         assert {(graph.ids[v.location.edge], v.on_board, v.phase) for v in rested} == {(DEPOT, (), "idle")}
 
     retired = {one.vehicle_id: one.time_s for one in events if isinstance(one, VehicleRetired)}
     for name in ("shuttle.00", "shuttle.02"):
-        assert END_S <= retired[name] <= END_S + 5
+        assert END_S <= retired[name] <= END_S + 120  # traffic may make it late
         last = next(v for t, fleet in reversed(seen) for v in fleet if v.id == name)
         assert graph.ids[last.location.edge] == DEPOT
     assert retired["shuttle.01"] > 1450

@@ -51,6 +51,7 @@ class Shuttle:
     wheelchairs: int = 0
     group: str = ""
     visit: Visit | None = None
+    visit_last: Visit | None = None
     duty_end_s: float = np.inf
     retired: bool = False
 
@@ -175,8 +176,10 @@ class ReplayWorld:
         self._replace_all(stops)
         for shuttle in self.shuttles:
             if shuttle.id in plans:
-                head = next(iter(plans[shuttle.id]), None)
-                shuttle.visit = head if isinstance(head, Visit) else None
+                tasks = plans[shuttle.id]
+                first, last = (tasks[0], tasks[-1]) if tasks else (None, None)
+                shuttle.visit = first if isinstance(first, Visit) else None
+                shuttle.visit_last = last if isinstance(last, Visit) else None
 
     def _replace_all(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
         for vehicle_id, stops in plans.items():
@@ -230,6 +233,8 @@ class ReplayWorld:
         for shuttle in self.shuttles:
             while True:
                 if shuttle.phase == "idle":
+                    if not shuttle.plan:
+                        shuttle.visit = shuttle.visit or shuttle.visit_last
                     visit = shuttle.visit
                     if shuttle.at == visit.location if visit else not shuttle.plan:
                         break
@@ -245,8 +250,8 @@ class ReplayWorld:
                     self._arrive(shuttle)
                 else:
                     self._finish(shuttle)
-            if until_s >= shuttle.duty_end_s and shuttle.phase == "idle" and not shuttle.plan:
-                shuttle.retired = True
+            stands = shuttle.phase == "idle" and (shuttle.visit is None or shuttle.at == shuttle.visit.location)
+            shuttle.retired |= stands and not shuttle.plan and until_s >= shuttle.duty_end_s
         self.time_s = until_s
 
     def slow_down(self, times: TravelTimes) -> None:
