@@ -19,32 +19,29 @@ Ways = Callable[[Location, Location], float]
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One vehicle's duty: where it starts and rests, and whether it comes back there by the end."""
+    """One vehicle's duty: where it starts and rests, until when, and whether it comes back there by the end."""
 
     home: Location
-    begin_s: float
     end_s: float
     capacity: Load
-    returns: bool = True
+    returns: bool
     breaks: tuple[Break, ...] = ()
 
 
 def posts_of(inputs: Inputs, parts: tuple[Part, ...], vehicles: tuple[ServiceVehicle, ...]) -> dict[str, Post]:
-    """Return the duties of those vehicles that have one."""
+    """Return what binds each vehicle; one without a duty serves to the last second."""
     kinds = {part.name: part.vehicles for part in parts}
     posts = {}
     for one in vehicles:
-        if one.duty is not None:
-            kind = kinds[one.group]
-            duty = kind.duties[one.duty]
-            posts[one.id] = Post(
-                home=Location(inputs.graph.position(one.start_edge), one.start_pos_m),
-                begin_s=duty.begin_s,
-                end_s=duty.end_s,
-                capacity=Load(kind.seats, kind.wheelchairs),
-                returns=kind.depot is not None,
-                breaks=tuple(sorted(duty.breaks, key=lambda rest: rest.earliest_s)),
-            )
+        kind = kinds[one.group]
+        duty = None if one.duty is None else kind.duties[one.duty]
+        posts[one.id] = Post(
+            home=Location(inputs.graph.position(one.start_edge), one.start_pos_m),
+            end_s=math.inf if duty is None else duty.end_s,
+            capacity=Load(kind.seats, kind.wheelchairs),
+            returns=duty is not None and kind.depot is not None,
+            breaks=() if duty is None else tuple(sorted(duty.breaks, key=lambda rest: rest.earliest_s)),
+        )
     return posts
 
 
@@ -63,8 +60,8 @@ class Duties:
         self._met: set[str] = set()
 
     def to_come(self, now_s: float) -> list[Load]:
-        """Return what the vehicles can carry whose duties have yet to begin."""
-        return [post.capacity for post in self._posts.values() if post.begin_s > now_s]
+        """Return what the vehicles can carry that have yet to go on duty."""
+        return [post.capacity for name, post in self._posts.items() if name not in self._met and post.end_s > now_s]
 
     def follow(
         self, vehicle: Vehicle, shuttle: Shuttle, rides: dict[str, Ride], *, now_s: float

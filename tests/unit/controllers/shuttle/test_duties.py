@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 
 import pytest
@@ -35,8 +34,8 @@ def grid() -> TravelTimes:
     return grid_times(6, 200.0, 10.0)
 
 
-def post(end_s: float = math.inf, *breaks: Break, begin_s: float = 0, returns: bool = True) -> Post:
-    return Post(HOME, begin_s, end_s, Load(4, 0), returns=returns, breaks=breaks)
+def post(end_s: float, *breaks: Break, returns: bool = True) -> Post:
+    return Post(HOME, end_s, Load(4, 0), returns=returns, breaks=breaks)
 
 
 def run(
@@ -167,8 +166,8 @@ def test_a_break_moves_behind_who_boarded_before_it() -> None:
 
 def test_room_on_duties_to_come_keeps_a_booking_open(grid: TravelTimes) -> None:
     group = dataclasses.replace(request(0, NEAR, FAR, earliest_s=100.0), size=6)
-    for begin_s, cause in ((5000.0, "capacity"), (0.0, "group_larger_than_vehicle")):
+    for end_s, cause in ((5000.0, "capacity"), (50.0, "group_larger_than_vehicle")):
         world = ReplayWorld(grid, [HOME], [group], seats=4)
-        large = dataclasses.replace(post(begin_s=begin_s), capacity=Load(8, 0))
+        large = dataclasses.replace(post(end_s), capacity=Load(8, 0))
         run(world, {"large": large}, until_s=2500)
         assert world.rejected == {"r000": cause}
