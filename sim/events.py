@@ -356,6 +356,16 @@ class PlansRetimed(Event):
     infeasible: int
 
 
+@event("break_taken", vehicle_id="shuttle.3", begin_s=25200.0, late_s=0.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakTaken(Event):
+    """A vehicle's break is over: when it began, and how long after the latest time for it."""
+
+    vehicle_id: str
+    begin_s: float
+    late_s: float
+
+
 def from_row(row: Mapping[str, Any]) -> Event:
     """Rebuild an event from `Event.row()`; raises `KeyError` for an unknown kind."""
     values = dict(row)

@@ -176,10 +176,11 @@ class Graph:
 
 
 def free_requests(problem: Problem, start: Sequence[Sequence[int]]) -> list[bool]:
-    """Return by request whether no vehicle is bound to it: not on board, and boarding within no lock."""
+    """Return by request whether no vehicle is bound to it: not on board, in no lock, and in no plan it is pinned to."""
     free = np.isnan(problem.requests.boarded_s)
     for v, plan in enumerate(start):
         free[[stop // 2 for stop in plan[: problem.vehicles.locked[v]]]] = False
+        free[[stop // 2 for stop in plan if problem.requests.vehicle[stop // 2] == v]] = False
     found: list[bool] = free.tolist()
     return found
 

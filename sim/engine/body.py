@@ -120,12 +120,10 @@ class WorldBody:
         self._withdrawn.append(request_id)
 
     def _end_duties(self, time_s: float) -> None:
-        """Let vehicles go off duty whose time is up, as soon as nobody is on board or planned for."""
+        """Let vehicles go off duty whose time is up, as soon as they stand with nothing to do."""
         for end_s, vehicle_id in [*self._ends]:
             taxi, craft = self.taxis.taxis[vehicle_id], self._observer.fleet[vehicle_id]
-            at_work = (
-                any(isinstance(task, PlannedStop) for task in taxi.plan) or vehicle_id not in self._observer.stopped
-            )
+            at_work = vehicle_id not in self._observer.stopped or any(task != taxi.visit for task in taxi.plan)
             if end_s <= time_s and not at_work and vehicle_id in self._observer.on_duty:
                 self.decisions += self._observer.retire(craft, time_s)
                 self._ends.remove((end_s, vehicle_id))

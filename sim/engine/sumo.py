@@ -99,6 +99,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         self._lib: Any = self._start(engine, arguments)
         self._sim = self._lib.simulation
         self._kerb_lanes: dict[str, int] = {}
+        self._resumed: list[str] = []
         self._sim.subscribe(list(_WATCHED))
 
     def _start(self, engine: EngineName, arguments: list[str]) -> Any:
@@ -140,13 +141,14 @@ class SumoPort(AbstractContextManager["SumoPort"]):
             msg = f"SUMO failed in the step at {begin_s} s: {error}\n{self.log_errors()}".rstrip()
             raise EngineError(msg) from error
         facts = self._sim.getSubscriptionResults()
+        resumed, self._resumed = self._resumed, []
         return StepFacts(
             time_s=begin_s,
             departed=facts[_DEPARTED],
             arrived=facts[_ARRIVED],
             teleported=facts[_TELEPORT_STARTING],
             stop_started=facts[_STOP_STARTING],
-            stop_ended=facts[_STOP_ENDING],
+            stop_ended=(*facts[_STOP_ENDING], *resumed),
             persons_departed=facts[_DEPARTED_PERSONS],
             persons_arrived=facts[_ARRIVED_PERSONS],
             colliding=facts[_COLLIDING],
@@ -272,7 +274,13 @@ class SumoPort(AbstractContextManager["SumoPort"]):
 
     def let_go(self, vehicle_id: str) -> None:
         """Let a held taxi drive on to its next stop."""
+        self._resume(vehicle_id)
+
+    def _resume(self, vehicle_id: str) -> None:
+        """End a stop; SUMO ends it at once and forgets to tell: the next step begins with an empty list."""
         self._lib.vehicle.resume(vehicle_id)
+        if not self._lib.vehicle.isStopped(vehicle_id):
+            self._resumed.append(vehicle_id)
 
     def visit(self, vehicle_id: str, edge: str, pos_m: float, *, charger: str | None, redirected: bool) -> None:
         """Send a taxi to a place where it stands off the lane, before all else that it is to do.
@@ -287,7 +295,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
             stop = charger, 1.0, 0, HELD_S, PARKING | CHARGING
         if domain.isStopped(vehicle_id):
             domain.insertStop(vehicle_id, 1, *stop)
-            domain.resume(vehicle_id)
+            self._resume(vehicle_id)
         elif redirected:
             domain.replaceStop(vehicle_id, 0, *stop)
         else:
@@ -303,7 +311,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         if not stops or stops[0].duration < HELD_S / 2:
             return
         if domain.isStopped(vehicle_id):
-            domain.resume(vehicle_id)
+            self._resume(vehicle_id)
         else:
             domain.replaceStop(vehicle_id, 0, "")
 

@@ -322,6 +322,9 @@ class TaxiExecutor:
         waiting = self._moved | self._leaving
         if waiting & (taxi.known | {stop.request_id for stop in stops_of(taxi.plan)} & self._sent_to.keys()):
             return  # somebody has to be given up first, here or elsewhere
+        if taxi.plan and isinstance(taxi.plan[0], Visit):
+            taxi.sent = True  # a dispatch would end the visit: the stops are sent with the plan that goes on from it
+            return
         present = self._present(taxi)
         stays = taxi.visit is not None and self._target(taxi) is None
         if present and (present != taxi.sent_stops or stays):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sim.controllers.shuttle import booking
 from sim.scenario import RequestLimits
-from sim.world import Request, Vehicle
+from sim.world import Load, Request
 
 TOO_LARGE = "group_larger_than_vehicle"
 NO_CLASS = "unknown_service_class"
@@ -15,12 +15,13 @@ PAST = "window_in_the_past"
 TOO_TIGHT = "latest_arrival_unreachable"
 
 
-def ruled_out(request: Request, limits: RequestLimits, vehicles: Sequence[Vehicle], *, now_s: float) -> str | None:
+def ruled_out(request: Request, limits: RequestLimits, room: Sequence[Load], *, now_s: float) -> str | None:
     """Return the cause that rules a request out at first sight, None if there is none.
 
+    `room` is what each vehicle on duty, and each whose duty has yet to begin, can carry.
     `TOO_TIGHT` is not looked at here, for that takes travel times.
     """
-    if vehicles and not any(request.load.fits(one.capacity) for one in vehicles):
+    if room and not any(request.load.fits(one) for one in room):
         return TOO_LARGE
     if request.service_class and request.service_class not in limits.classes:
         return NO_CLASS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,9 +12,11 @@ from pydantic import Field
 from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, RiderPlan
 from sim.controllers.fleet import waiting_fleet
 from sim.controllers.shuttle.admission import TOO_TIGHT, ruled_out
+from sim.controllers.shuttle.duties import Duties, posts_of
 from sim.controllers.shuttle.layout import Layout
 from sim.controllers.shuttle.ride import Ride, in_time, rides_of
 from sim.controllers.shuttle.shuttle import Shuttle, Start
+from sim.controllers.shuttle.territory import Territory
 from sim.dispatch import lns, refusal
 from sim.dispatch.insertion import Insertion as Place
 from sim.dispatch.insertion import Planner
@@ -25,6 +27,7 @@ from sim.dispatch.schedule import time_plan
 from sim.errors import ScenarioError
 from sim.events import Assigned, PlansRetimed
 from sim.fleet_document import Fleet
+from sim.network.areas import Areas
 from sim.scenario import RequestLimits
 from sim.world import Location, Offer, Request, TravelTimes, Vehicle, World
 
@@ -71,6 +74,11 @@ class InsertionParameters(Parameters):
         ge=0,
         description="time between two attempts for a request that has found no place yet; trying every step "
         "costs most of the planning when demand exceeds the fleet, and serves hardly more",
+    )
+    duty_slack_s: float = Field(
+        120,
+        ge=0,
+        description="time in hand with which an idle vehicle sets off to its break, and home at the end of its duty",
     )
 
 
@@ -119,6 +127,8 @@ class Insertion:
         self._shuttles: dict[str, Shuttle] = {}
         self._times: TravelTimes
         self._last_step_s = np.nan
+        self._territory = Territory()
+        self._duties = Duties()
         self._fleet: Fleet
         self._limits: RequestLimits
 
@@ -143,8 +153,12 @@ class Insertion:
         lns.compile_kernels()  # loaded from the cache here, before the simulated time begins to count
         refusal.compile_kernels()
         self._fleet, self._limits = fleet, inputs.scenario.requests
+        areas = Areas(inputs.network.areas, inputs.graph)
+        self._territory = Territory(self._limits, fleet.parts, lambda place: areas.holding(*place))
         riders = tuple(RiderPlan(rider, rider.earliest_s, (RideLeg("taxi"),)) for rider in inputs.riders)
-        return Preparation(vehicles=waiting_fleet(inputs), riders=riders, taxi="world")
+        vehicles = waiting_fleet(inputs)
+        self._duties = Duties(posts_of(inputs, fleet.parts, vehicles), slack_s=self.parameters.duty_slack_s)
+        return Preparation(vehicles=vehicles, riders=riders, taxi="world")
 
     def start(self, world: World) -> None:
         """Take over the travel times."""
@@ -157,15 +171,17 @@ class Insertion:
         self._correct(vehicles)
         refreshed = world.travel_times.refreshed_s != self._times.refreshed_s
         self._times = world.travel_times
-        starts = [self._observe(vehicle, world.time_s) for vehicle in vehicles]
+        starts = [self._observe(vehicle, world) for vehicle in vehicles]
         moment = Moment(world, vehicles, [self._shuttles[vehicle.id] for vehicle in vehicles], starts)
         due = self._due(world)
         news = self._place(moment, due, refreshed=refreshed) if due or refreshed else False
         if news or gone or refreshed:
             self._improve(moment)
+        for vehicle, one in zip(vehicles, moment.shuttles, strict=True):
+            self._duties.direct(vehicle, one, self._rides, now_s=world.time_s, way_s=self._way_s)
         changed = {vehicle.id: one for vehicle, one in zip(vehicles, moment.shuttles, strict=True) if one.changed}
         if changed:
-            world.set_plans({name: tuple(one.plan) for name, one in changed.items()})
+            world.set_plans({name: one.tasks(self._rides) for name, one in changed.items()})
         for one in changed.values():
             one.changed = False
         self._last_step_s = world.time_s
@@ -187,14 +203,18 @@ class Insertion:
                 shuttle.drop(request_id)
         return bool(gone)
 
-    def _observe(self, vehicle: Vehicle, now_s: float) -> Start:
+    def _observe(self, vehicle: Vehicle, world: World) -> Start:
         """Bring a vehicle's plan in line with what it has done, and say from where and when it goes on."""
         shuttle = self._shuttles.setdefault(vehicle.id, Shuttle())
         # a boarding is taken to have begun right after the last look, lest a ride be taken as shorter than it is
         boarded_s = self._last_step_s + self._fleet.boarding_s
         for request_id in shuttle.follow(vehicle, self._rides, boarded_s=boarded_s):
             del self._rides[request_id]
-        return shuttle.start(vehicle, self._rides, self._fleet, now_s=now_s)
+        for taken in self._duties.follow(vehicle, shuttle, self._rides, now_s=world.time_s):
+            world.decide(taken)
+        start = shuttle.start(vehicle, self._rides, self._fleet, now_s=world.time_s)
+        start = replace(start, permits=self._territory.room(vehicle.group))
+        return self._duties.bound(start, vehicle.id, shuttle, self._rides, way_s=self._way_s)
 
     def _due(self, world: World) -> list[Request]:
         """Return the requests to be tried now, in the order in which they were submitted."""
@@ -233,12 +253,13 @@ class Insertion:
     def _rides_for(self, moment: Moment, request: Request) -> list[Ride]:
         """Return the rides that could serve a request; none if that is ruled out for good, and it is rejected."""
         now_s, first = moment.world.time_s, request.id not in self._open
-        cause = ruled_out(request, self._limits, moment.vehicles, now_s=now_s) if first else None
+        room = [*(vehicle.capacity for vehicle in moment.vehicles), *self._duties.to_come(now_s)]
+        cause = ruled_out(request, self._limits, room, now_s=now_s) if first else None
         rides: list[Ride] = []
         if cause is None:
             limits = self._limits.of(request.service_class)
             rides = list(rides_of(request, limits, self._fleet, now_s=now_s, way_s=self._way_s))
-            cause = None if rides else Cause.UNREACHABLE
+            rides, cause = self._territory.admit(rides) if rides else (rides, Cause.UNREACHABLE)
         if cause is None:
             rides = [ride for ride in rides if in_time(ride, self._fleet, now_s=now_s, way_s=self._way_s)]
             if not rides:
@@ -369,4 +390,4 @@ def _lifted(problem: Problem, relaxed: Problem) -> int:
     """Return how many requests have a limit that was lifted because the plans break it."""
     before, after = problem.requests, relaxed.requests
     late = (after.latest_s > before.latest_s).reshape(-1, 2).any(axis=1)
-    return int((late | (after.max_ride_s > before.max_ride_s)).sum())
+    return int(((late | (after.max_ride_s > before.max_ride_s)) & (before.riders > 0)).sum())

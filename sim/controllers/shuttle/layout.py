@@ -58,16 +58,25 @@ class Layout:
             for stop in plan:
                 if not stop.pickup:
                     rows[stop.request_id] = len(rows)
-                    vehicle.append(v if planned[stop.request_id].on_board else -1)
+                    ride = planned[stop.request_id]
+                    vehicle.append(v if ride.on_board or ride.errand is not None else -1)
         rides = (*(planned[request_id] for request_id in rows), *others)
         penalty = [UNPLANNED] * len(rows) + [penalty_s * ride.request.size for ride in others]
         vehicle += [-1] * len(others)
-        places = [start.location for start in starts]
-        for ride in rides:
-            places += (ride.origin, ride.destination)
+        places = [(start.location, 0) for start in starts]
+        for row, ride in enumerate(rides):
+            # who waits at the place of an errand shares no dwell with it
+            own = (0, 0) if ride.errand is None else (2 * row + 1, 2 * row + 2)
+            places += zip((ride.origin, ride.destination), own, strict=True)
+        places += [(start.end, 0) for start in starts if start.end is not None]
         nodes, travel_s = _ways(times, places, factor)
-        columns = _columns(rides, fleet, nodes[len(starts) :], vehicle, penalty)
-        problem = Problem(travel_s, travel_s, columns, _vehicles(starts, nodes[: len(starts)]), weights, hold=False)
+        room = [(*start.capacity, *start.permits) for start in starts]
+        loads = _table([*room, *(ride.load for ride in rides)])
+        stops, ends = len(starts), len(starts) + 2 * len(rides)
+        columns = _columns(rides, fleet, nodes[stops:ends], loads[len(starts) :], bound=(vehicle, penalty))
+        vehicles = _vehicles(starts, nodes[:stops], loads[: len(starts)], columns)
+        vehicles.end_node[[start.end is not None for start in starts]] = nodes[ends:]
+        problem = Problem(travel_s, travel_s, columns, vehicles, weights, hold=False)
         local = tuple(tuple(2 * rows[stop.request_id] + (not stop.pickup) for stop in plan) for plan in plans)
         return cls(problem, local, rides)
 
@@ -77,53 +86,68 @@ class Layout:
 
 
 def _columns(
-    rides: Sequence[Ride], fleet: Fleet, nodes: Ints, vehicle: Sequence[int], penalty: Sequence[float]
+    rides: Sequence[Ride], fleet: Fleet, nodes: Ints, load: Ints, *, bound: tuple[Sequence[int], Sequence[float]]
 ) -> Requests:
+    """Return requests as columns; `bound` are the vehicle that each is bound to, and its penalty."""
     bounds = [
         (ride.earliest_s, -math.inf, ride.latest_pickup_s, ride.latest_dropoff_s, ride.max_ride_s, ride.boarded_s)
         for ride in rides
     ]
     table = np.array(bounds, dtype=np.float64).reshape(-1, 6)
     latest_s = table[:, 2:4].ravel()
-    load = np.array([ride.request.load for ride in rides], dtype=np.int64).reshape(-1, 2)
+    dwells = [
+        (fleet.boarding_s, fleet.alighting_s) if ride.errand is None else (ride.errand.duration_s, 0.0)
+        for ride in rides
+    ]
     return Requests(
         node=nodes,
-        service_s=np.tile((fleet.boarding_s, fleet.alighting_s), len(rides)).astype(np.float64),
+        service_s=np.array(dwells, dtype=np.float64).ravel(),
         earliest_s=table[:, :2].ravel(),
         latest_s=latest_s,
         due_s=latest_s.copy(),
         load=load,
-        riders=load.sum(axis=1).astype(np.float64),
+        riders=np.array([ride.request.size for ride in rides], dtype=np.float64),
         max_ride_s=table[:, 4].copy(),
         boarded_s=table[:, 5].copy(),
-        vehicle=np.array(vehicle, dtype=np.int64),
-        penalty=np.array(penalty, dtype=np.float64),
+        vehicle=np.array(bound[0], dtype=np.int64),
+        penalty=np.array(bound[1], dtype=np.float64),
     )
 
 
-def _vehicles(starts: Sequence[Start], nodes: Ints) -> Vehicles:
+def _vehicles(starts: Sequence[Start], nodes: Ints, capacity: Ints, requests: Requests) -> Vehicles:
     size = len(starts)
+    load = np.zeros_like(capacity)
+    load[:, :2] = np.array([start.load for start in starts], dtype=np.int64).reshape(-1, 2)
+    aboard = ~np.isnan(requests.boarded_s)
+    np.add.at(load[:, 2:], requests.vehicle[aboard], requests.load[aboard, 2:])
     return Vehicles(
         node=nodes,
         ready_s=np.array([start.ready_s for start in starts], dtype=np.float64),
-        capacity=np.array([start.capacity for start in starts], dtype=np.int64).reshape(-1, 2),
-        load=np.array([start.load for start in starts], dtype=np.int64).reshape(-1, 2),
+        capacity=capacity,
+        load=load,
         end_node=np.full(size, NOWHERE, np.int64),
-        latest_end_s=np.full(size, np.inf),
+        latest_end_s=np.array([start.latest_end_s for start in starts], dtype=np.float64),
         max_duration_s=np.full(size, np.inf),
         locked=np.array([start.locked for start in starts], dtype=np.int64),
     )
 
 
-def _ways(times: TravelTimes, places: Sequence[Location], factor: float) -> tuple[Ints, Floats]:
+def _table(loads: Sequence[Sequence[int]]) -> Ints:
+    """Return loads as rows of one width; what one does not name it has none of."""
+    width = max(map(len, loads), default=2)
+    return np.array([(*load, *(0,) * (width - len(load))) for load in loads], dtype=np.int64).reshape(-1, width)
+
+
+def _ways(times: TravelTimes, places: Sequence[tuple[Location, int]], factor: float) -> tuple[Ints, Floats]:
     """Return the node of each place, and the driving times from node to node.
 
-    Who is at the same place is at the same node. The formula is that of `TravelTimes.time_s`.
+    Who is at the same place is at the same node, unless the numbers beside the places differ. The formula is that of
+    `TravelTimes.time_s`.
     """
-    known: dict[Location, int] = {}
+    known: dict[tuple[Location, int], int] = {}
     nodes = np.array([known.setdefault(place, len(known)) for place in places], dtype=np.int64)
-    edge = np.array([place.edge for place in known], dtype=np.int64)
-    pos_m = np.array([place.pos_m for place in known], dtype=np.float64)
+    edge = np.array([place.edge for place, _ in known], dtype=np.int64)
+    pos_m = np.array([place.pos_m for place, _ in known], dtype=np.float64)
     along, edge_s = pos_m / times.length_m[edge], times.edge_s[edge]
     travel_s = times.leg_s[edge[:, None], edge]
     travel_s += ((1 - along) * edge_s)[:, None]

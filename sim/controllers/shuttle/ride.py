@@ -9,7 +9,29 @@ from dataclasses import dataclass, field
 
 from sim.fleet_document import Fleet
 from sim.scenario import RideLimits
-from sim.world import BoardingPoint, Location, Request
+from sim.world import BoardingPoint, Load, Location, Request, Visit
+
+
+@dataclass(slots=True)
+class Errand:
+    """What a ride without riders is for: a time that a vehicle spends somewhere with nobody on board.
+
+    `room` is what it takes of the vehicle, `begun_s` when the time began, nan before.
+    """
+
+    visit: Visit
+    duration_s: float
+    room: Load
+    begun_s: float = math.nan
+
+    @property
+    def begun(self) -> bool:
+        """Whether the vehicle is at it."""
+        return not math.isnan(self.begun_s)
+
+    def begin(self, now_s: float) -> None:
+        """Note that the vehicle is at it; from now on it is locked, and who boards by mistake breaks no limit."""
+        self.begun_s, self.room = now_s, Load(0, 0)
 
 
 @dataclass(slots=True)
@@ -18,7 +40,8 @@ class Ride:
 
     The times of stops bound the start of a dwell, `max_ride_s` is the time between the two dwells, as the planning
     core takes it; what riders accept and observers see holds both dwells. `boarded_s` is when the boarding ended,
-    nan before.
+    nan before. `barred` tells of each bounded group of the fleet whether (1) or not (0) it may not serve the ride.
+    A ride with an `errand` carries nobody.
     """
 
     request: Request
@@ -29,6 +52,8 @@ class Ride:
     latest_dropoff_s: float
     max_ride_s: float
     boarded_s: float = math.nan
+    barred: tuple[int, ...] = ()
+    errand: Errand | None = None
     origin: Location = field(init=False)
     destination: Location = field(init=False)
 
@@ -45,6 +70,11 @@ class Ride:
     def egress_s(self) -> float:
         """The walk from the place of alighting."""
         return 0.0 if self.alighting is None else self.alighting.walk_s
+
+    @property
+    def load(self) -> tuple[int, ...]:
+        """What the ride takes of each dimension of the load vector."""
+        return (*self.request.load, *self.barred) if self.errand is None else self.errand.room
 
     @property
     def on_board(self) -> bool:

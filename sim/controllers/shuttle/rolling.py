@@ -104,7 +104,8 @@ class Rolling(Insertion, ABC):
             if request.id in self._open:
                 limits = self._limits.of(request.service_class)
                 options = rides_of(request, limits, self._fleet, now_s=world.time_s, way_s=self._way_s)
-                fitting = (one for one in options if in_time(one, self._fleet, now_s=world.time_s, way_s=self._way_s))
+                admitted, _ = self._territory.admit(list(options))
+                fitting = (one for one in admitted if in_time(one, self._fleet, now_s=world.time_s, way_s=self._way_s))
                 rides += [ride for ride in (next(fitting, None),) if ride is not None]
         return rides
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sim.controllers.shuttle.ride import Ride
 from sim.errors import ControllerError
 from sim.fleet_document import Fleet
-from sim.world import Load, Location, PlannedStop, Vehicle
+from sim.world import Load, Location, PlannedStop, Task, Vehicle, Visit
 
 # SUMO halts a taxi within about a vehicle length of the position asked for, before or behind it.
 AT_STOP_M = 15.0
@@ -16,20 +17,28 @@ AT_STOP_M = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where and when a vehicle goes on, what it may and does carry, and how many of its stops are locked."""
+    """Where and when a vehicle goes on, what it may and does carry, and how many of its stops are locked.
+
+    `permits` is its room for riders whom each bounded group of the fleet may not serve. At `end` (None: anywhere) the
+    vehicle has to be by `latest_end_s`.
+    """
 
     location: Location
     ready_s: float
     capacity: Load
     load: Load
     locked: int
+    permits: tuple[int, ...] = ()
+    end: Location | None = None
+    latest_end_s: float = math.inf
 
 
 @dataclass(slots=True)
 class Shuttle:
     """A vehicle's plan, the last stop it finished, and since when it stands where.
 
-    `changed` tells that the plan has not been handed to the world yet.
+    `changed` tells that the plan has not been handed to the world yet, `visit_first` and `visit_last` where the vehicle
+    goes and stands before and after its stops.
     """
 
     plan: list[PlannedStop] = field(default_factory=list)
@@ -37,6 +46,13 @@ class Shuttle:
     last_stop: PlannedStop | None = None
     stands_at: Location | None = None
     stands_since_s: float = 0.0
+    visit_first: Visit | None = None
+    visit_last: Visit | None = None
+
+    def tasks(self, rides: Mapping[str, Ride]) -> tuple[Task, ...]:
+        """Return what the world is to carry out: the stops where somebody boards or alights, and visits around them."""
+        stops = [stop for stop in self.plan if rides[stop.request_id].errand is None]
+        return tuple(task for task in (self.visit_first, *stops, self.visit_last) if task is not None)
 
     def drop(self, request_id: str) -> bool:
         """Take a request out of the plan; return whether it was there."""
@@ -83,7 +99,7 @@ class Shuttle:
         A vehicle that stands at its next stop for a rider who has not come yet is ready there from now on.
         """
         first = place(self.plan[0], rides) if self.plan else None
-        here = first is not None and _at(first, vehicle.location)
+        here = first is not None and at_place(first, vehicle.location)
         ready_s = now_s
         if vehicle.phase == "serving":
             ready_s = self._end_of_standing_s(vehicle.location, fleet, now_s, at_next=here)
@@ -125,5 +141,6 @@ def service_s(stop: PlannedStop, fleet: Fleet) -> float:
     return fleet.boarding_s if stop.pickup else fleet.alighting_s
 
 
-def _at(a: Location, b: Location) -> bool:
+def at_place(a: Location, b: Location) -> bool:
+    """Whether a vehicle that halts at one place halts at the other."""
     return a.edge == b.edge and abs(a.pos_m - b.pos_m) <= AT_STOP_M

@@ -10,7 +10,7 @@ from sim.network.graph import EdgeGraph
 
 MORNINGS = ["morning-none", "morning-shuttle", "morning-sumo", "morning-timetable"]
 PARTS_OF_THE_DAY = ["day", "morning", "noon", "evening"]
-SHIPPED = [*MORNINGS, "morning-driverless", *PARTS_OF_THE_DAY, "morning-booked", "smoke"]
+SHIPPED = [*MORNINGS, "morning-driverless", *PARTS_OF_THE_DAY, "morning-booked", "morning-mixed", "smoke"]
 
 
 def test_the_catalogue_holds_the_shipped_scenarios() -> None:

@@ -28,6 +28,7 @@ from sim.world import (
     Task,
     TravelTimes,
     Vehicle,
+    Visit,
 )
 
 
@@ -48,6 +49,11 @@ class Shuttle:
     on_board: list[str] = field(default_factory=list)
     driven_m: float = 0.0
     wheelchairs: int = 0
+    group: str = ""
+    visit: Visit | None = None
+    visit_last: Visit | None = None
+    duty_end_s: float = np.inf
+    retired: bool = False
 
 
 class ReplayWorld:
@@ -93,8 +99,10 @@ class ReplayWorld:
                 on_board=tuple(sorted(one.on_board)),
                 locked=self._locked(one),
                 wheelchairs=one.wheelchairs,
+                group=one.group,
             )
             for one in self.shuttles
+            if not one.retired
         ]
 
     def waiting(self) -> list[Request]:
@@ -166,6 +174,12 @@ class ReplayWorld:
     def set_plans(self, plans: Mapping[str, Sequence[Task]]) -> None:
         stops = {name: [task for task in tasks if isinstance(task, PlannedStop)] for name, tasks in plans.items()}
         self._replace_all(stops)
+        for shuttle in self.shuttles:
+            if shuttle.id in plans:
+                tasks = plans[shuttle.id]
+                first, last = (tasks[0], tasks[-1]) if tasks else (None, None)
+                shuttle.visit = first if isinstance(first, Visit) else None
+                shuttle.visit_last = last if isinstance(last, Visit) else None
 
     def _replace_all(self, plans: Mapping[str, Sequence[PlannedStop]]) -> None:
         for vehicle_id, stops in plans.items():
@@ -220,9 +234,12 @@ class ReplayWorld:
             while True:
                 if shuttle.phase == "idle":
                     if not shuttle.plan:
+                        shuttle.visit = shuttle.visit or shuttle.visit_last
+                    visit = shuttle.visit
+                    if shuttle.at == visit.location if visit else not shuttle.plan:
                         break
                     ready_s = max(shuttle.since_s, self.time_s)
-                    if shuttle.at == self._place(shuttle.plan[0]):
+                    if not visit and shuttle.at == self._place(shuttle.plan[0]):
                         ready_s = max(ready_s, self._comes_s(shuttle.plan[0]))
                     if ready_s > until_s:
                         break
@@ -233,6 +250,8 @@ class ReplayWorld:
                     self._arrive(shuttle)
                 else:
                     self._finish(shuttle)
+            stands = shuttle.phase == "idle" and (shuttle.visit is None or shuttle.at == shuttle.visit.location)
+            shuttle.retired |= stands and not shuttle.plan and until_s >= shuttle.duty_end_s
         self.time_s = until_s
 
     def slow_down(self, times: TravelTimes) -> None:
@@ -281,7 +300,7 @@ class ReplayWorld:
         """Return how many stops may not be preceded: alightings going on, or a stop less than 6 s away."""
         if shuttle.phase == "serving":
             return sum(not stop.pickup for stop in shuttle.serving)
-        return int(shuttle.phase == "driving" and shuttle.busy_until_s - self.time_s < 6)
+        return int(shuttle.phase == "driving" and not shuttle.visit and shuttle.busy_until_s - self.time_s < 6)
 
     def _halt(self, shuttle: Shuttle) -> None:
         """Stop a drive where it is, to set off anew for another stop."""
@@ -292,7 +311,7 @@ class ReplayWorld:
         shuttle.at, shuttle.phase, shuttle.since_s = place, "idle", self.time_s
 
     def _set_off(self, shuttle: Shuttle, time_s: float) -> None:
-        shuttle.target = self._place(shuttle.plan[0])
+        shuttle.target = shuttle.visit.location if shuttle.visit else self._place(shuttle.plan[0])
         shuttle.phase, shuttle.since_s = "driving", time_s
         shuttle.busy_until_s = time_s + self.truth.time_s(shuttle.at, shuttle.target)
 
@@ -301,6 +320,9 @@ class ReplayWorld:
         assert shuttle.target is not None
         shuttle.driven_m += self.truth.distance_m(shuttle.at, shuttle.target)
         shuttle.at, shuttle.since_s = shuttle.target, shuttle.busy_until_s
+        if shuttle.visit:
+            shuttle.phase = "idle"
+            return
         if self._comes_s(shuttle.plan[0]) > shuttle.since_s:
             shuttle.phase = "idle"
             return
