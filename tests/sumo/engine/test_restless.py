@@ -11,6 +11,7 @@ import pytest
 
 from sim.demand.population import Rider
 from sim.events import Arrived, Cancelled, Event, Unfinished, VehicleTeleported
+from sim.scenario import validate
 from sim.world import Location, PlannedStop, Task, Visit, World
 from tests.sumo.conftest import Grid, rider
 
@@ -86,7 +87,9 @@ def any_riders(seed: int, count: int) -> list[Rider]:
 @pytest.mark.parametrize("seed", [2, 8, 15, 17, 39])
 def test_whatever_is_planned_everybody_has_an_outcome_and_the_engines_agree(on_grid: Grid, seed: int) -> None:
     riders = any_riders(seed, 14)
-    scenario = on_grid.scenario(vehicles=3, end_s=600, drain_s=3000)
+    document = on_grid.scenario(vehicles=3, end_s=600, drain_s=3000).model_dump(mode="json")
+    document["requests"] = {"no_show_wait_s": 15}  # plans do not stay longer
+    scenario = validate(document, place="the test")
     scripts = Restless(seed, edges=48), Restless(seed, edges=48)
     events, outcome = on_grid.run(scripts[0], riders, name="a", scenario=scenario)
     again, _ = on_grid.run(scripts[1], riders, name="b", engine="traci", scenario=scenario)
