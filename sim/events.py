@@ -347,13 +347,17 @@ class Rejected(Event):
     cause: str
 
 
-@event("plans_retimed", plans=24, infeasible=2)
+@event("plans_retimed", plans=24, infeasible=2, repaired=1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlansRetimed(Event):
-    """New travel times reached the plans: how many vehicles' plans there are, how many riders' limits they break."""
+    """New travel times reached the plans: how many vehicles' plans there are, how many riders' limits they break.
+
+    `repaired` counts the riders whose limits were broken at the update before, and hold again.
+    """
 
     plans: int
     infeasible: int
+    repaired: int = 0
 
 
 @event("break_taken", vehicle_id="shuttle.3", begin_s=25200.0, late_s=0.0)

@@ -52,6 +52,26 @@ class TravelTimes:
         return float((1 - head) * edge[a.edge] + leg[a.edge, b.edge] + tail * edge[b.edge])
 
 
+@dataclass(frozen=True, slots=True)
+class StopTimes:
+    """What stops cost, as learnt from those served until now.
+
+    `boarding_s[e]` and `alighting_s[e]` are, on edge e, the dwell at which one request is served, and what each further
+    one adds to it. `TravelTimes` are those of passing traffic: fleet vehicles take `drive_factor` times as long, and
+    lose `loss_s` by braking and pulling out on each leg from stop to stop.
+    """
+
+    boarding_s: Floats
+    alighting_s: Floats
+    loss_s: float
+    drive_factor: float
+
+    def dwell_s(self, edge: int, requests: int = 1, *, pickup: bool) -> float:
+        """Return how long a vehicle stands on an edge where so many requests board or alight."""
+        first_s, each_s = (self.boarding_s if pickup else self.alighting_s)[edge]
+        return float(first_s + (requests - 1) * each_s)
+
+
 class Load(NamedTuple):
     """Who takes which room on board: seats, and places for wheelchairs."""
 
@@ -196,6 +216,10 @@ class World(Protocol):
     @property
     def travel_times(self) -> TravelTimes:
         """Travel times as last refreshed from the simulation."""
+
+    @property
+    def stop_times(self) -> StopTimes:
+        """What stops cost, as learnt from the simulation."""
 
     def vehicles(self) -> Sequence[Vehicle]:
         """Return the fleet vehicles that are on duty, in the order of the ids."""

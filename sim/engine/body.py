@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from sim.engine.dwells import Dwells
 from sim.engine.kerbs import kerb_m
 from sim.engine.observer import Observer
 from sim.engine.riders import Booking, Riders
@@ -17,7 +18,7 @@ from sim.errors import ControllerError
 from sim.events import Cancelled, DroppedOff, Event, Offered, PickedUp, Promised, Rejected
 from sim.network.graph import EdgeGraph
 from sim.rundir import RunDir
-from sim.world import Location, Offer, Phase, PlannedStop, Request, Task, TravelTimes, Vehicle
+from sim.world import Location, Offer, Phase, PlannedStop, Request, StopTimes, Task, TravelTimes, Vehicle
 
 LOCK_S = 6.0
 
@@ -32,13 +33,14 @@ class WorldBody:
         *,
         graph: EdgeGraph,
         times: EdgeTimes,
+        dwells: Dwells,
         observer: Observer,
         riders: Riders,
         no_show_wait_s: float,
         supervision: Supervision | None,
     ) -> None:
         self._port, self._run, self._graph, self._times, self._observer = port, run, graph, times, observer
-        self._supervision = supervision
+        self._supervision, self._dwells = supervision, dwells
         self._riders, self._no_show_wait_s = riders, no_show_wait_s
         requests = {name: booking.request for name, booking in riders.bookings.items()}
         self._last_edge: dict[str, int] = {}
@@ -60,6 +62,11 @@ class WorldBody:
     def travel_times(self) -> TravelTimes:
         """See `World`."""
         return self._times.travel_times
+
+    @property
+    def stop_times(self) -> StopTimes:
+        """See `World`."""
+        return self._dwells.stop_times
 
     def places(self) -> set[int]:
         """Return the edges where riders wait or want to go."""

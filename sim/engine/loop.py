@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sim.engine.body import WorldBody
+from sim.engine.dwells import Dwells
 from sim.engine.inputs import options, write_inputs
 from sim.engine.meeting import meeting_points
 from sim.engine.observer import FleetVehicle, Observer
@@ -112,6 +113,7 @@ class Loop:
                 on_duty=self._observer.on_duty, stopped=self._observer.stopped,
             )  # fmt: skip
         self._times = EdgeTimes(resolved.graph, vclass="taxi", time_s=scenario.time.begin_s)
+        self._dwells = Dwells(self._port, resolved.graph, self._times, scenario.fleet)
         limits = scenario.requests
         plans = resolved.service.riders if resolved.service.taxi == "world" else ()
         riders = Riders(
@@ -119,7 +121,8 @@ class Loop:
             meeting=meeting_points([plan.rider for plan in plans], resolved.network, resolved.graph, limits),
         )  # fmt: skip
         self._world = WorldBody(
-            self._port, self._run, graph=resolved.graph, times=self._times, observer=self._observer, riders=riders,
+            self._port, self._run, graph=resolved.graph, times=self._times, dwells=self._dwells,
+            observer=self._observer, riders=riders,
             no_show_wait_s=limits.no_show_wait_s,
             supervision=self._supervision,
         )  # fmt: skip
@@ -146,6 +149,7 @@ class Loop:
             driving = vehicles - len(self._observer.cars.parked)
             outcome.vehicle_seconds += driving * scenario.time.step_s
             if controlled:
+                self._dwells.step(facts, events, sorted(self._observer.on_duty))
                 events += self._world.follow(events)
                 for broken in (one for one in events if isinstance(one, VehicleBrokeDown)):
                     self._world.break_down(broken.vehicle_id, now + self._recovery_s)

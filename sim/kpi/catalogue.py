@@ -203,6 +203,9 @@ def _fleet() -> list[Kpi]:
             definition="plans that were checked against new travel times, summed over the updates"),
         kpi("infeasible_after_update", "riders", "lower", "own", "Limits broken by updates",
             definition="riders' limits that plans break on new travel times, summed over the updates"),
+        kpi("repaired_after_update", "riders", "neither", "own", "Broken limits repaired",
+            definition="riders' limits that plans broke at one update of the travel times and keep again at the next, "
+            "neither boarded nor alighted in between; summed over the updates"),
     ]  # fmt: skip
 
 

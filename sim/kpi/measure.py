@@ -162,6 +162,7 @@ class Measurement:
         n = len(self._retimed)
         yield from total("plans_replanned", sum(one.plans for one in self._retimed), n=n)
         yield from total("infeasible_after_update", sum(one.infeasible for one in self._retimed), n=n)
+        yield from total("repaired_after_update", sum(one.repaired for one in self._retimed), n=n)
         yield from total("teleports", self._teleports, n=1)
         yield from total("collisions", self._collisions, n=1)
 

@@ -38,6 +38,8 @@ class EdgeGraph:
         Length of each edge without junctions.
     travel_m, time_s
         Length and free-flow time of each edge with the mean junction crossing at its end folded in.
+    crossing_s
+        Free-flow time of that crossing alone.
     permits
         Per vehicle class: which edges it may use.
     turn_from, turn_to, turn_permits
@@ -51,6 +53,7 @@ class EdgeGraph:
     length_m: FloatArray
     travel_m: FloatArray
     time_s: FloatArray
+    crossing_s: FloatArray
     permits: Mapping[str, BoolArray]
     turn_from: IntArray
     turn_to: IntArray
@@ -100,6 +103,7 @@ class EdgeGraph:
             length_m=length_m,
             travel_m=length_m + junction_m,
             time_s=time_s + junction_s,
+            crossing_s=junction_s,
             permits={vclass: np.array([edge.allows(vclass) for edge in edges]) for vclass in VCLASSES},
             turn_from=np.array([a for a, _ in pairs], dtype=np.int64),
             turn_to=np.array([b for _, b in pairs], dtype=np.int64),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from sim.engine.times import REFRESH_ALL_S, REFRESH_S, EdgeTimes
+from sim.engine.times import PRIOR_FACTOR, REFRESH_ALL_S, REFRESH_S, EdgeTimes
 from sim.network.graph import EdgeGraph
 from tests.unit.network.test_graph import toy
 
@@ -52,3 +54,13 @@ def test_a_crowded_edge_takes_what_its_vehicles_take_and_an_empty_one_the_prior(
     crowded.refresh(REFRESH_ALL_S, set())
     np.testing.assert_allclose(crowded.travel_times.edge_s, graph.length_m / 2.0, rtol=0.05)
     assert (prior_s >= graph.time_s).all()
+
+
+def test_the_crossing_behind_an_edge_is_part_of_a_measured_time() -> None:
+    graph = toy(1, SIZE, turns_each=3)
+    crossed = replace(graph, time_s=graph.time_s + 3.0, crossing_s=np.full(SIZE, 3.0))
+    without, over = measured(graph, 5.0), measured(crossed, 5.0)
+    for times in (without, over):
+        times.refresh(REFRESH_ALL_S, set())
+    added_s = over.travel_times.edge_s - without.travel_times.edge_s
+    np.testing.assert_allclose(added_s, 3.0 * PRIOR_FACTOR)

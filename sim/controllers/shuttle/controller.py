@@ -13,9 +13,11 @@ from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, Rider
 from sim.controllers.fleet import waiting_fleet
 from sim.controllers.shuttle.admission import TOO_TIGHT, ruled_out
 from sim.controllers.shuttle.duties import Duties, posts_of
+from sim.controllers.shuttle.knowledge import Knowledge, LearningParameters
 from sim.controllers.shuttle.layout import Layout
 from sim.controllers.shuttle.ride import Ride, in_time, rides_of
 from sim.controllers.shuttle.shuttle import Shuttle, Start
+from sim.controllers.shuttle.slack import Breaches, kept_free, with_slack
 from sim.controllers.shuttle.territory import Territory
 from sim.dispatch import lns, refusal
 from sim.dispatch.insertion import Insertion as Place
@@ -25,17 +27,17 @@ from sim.dispatch.refusal import Cause, why_none
 from sim.dispatch.relax import relax
 from sim.dispatch.schedule import time_plan
 from sim.errors import ScenarioError
-from sim.events import Assigned, PlansRetimed
+from sim.events import Assigned
 from sim.fleet_document import Fleet
 from sim.network.areas import Areas
 from sim.scenario import RequestLimits
-from sim.world import Location, Offer, Request, TravelTimes, Vehicle, World
+from sim.world import Location, Offer, Request, Vehicle, World
 
 AHEAD_SHARE = 0.1
 """Time to the next attempt for a booking that found no place, as a share of the time to its wish."""
 
 
-class InsertionParameters(Parameters):
+class InsertionParameters(LearningParameters):
     """Parameters of the controller `insertion`."""
 
     alpha: float = Field(
@@ -125,7 +127,8 @@ class Insertion:
         self._rides: dict[str, Ride] = {}
         self._open: dict[str, Attempts] = {}
         self._shuttles: dict[str, Shuttle] = {}
-        self._times: TravelTimes
+        self._knowledge = Knowledge(parameters, factor=parameters.travel_time_factor)
+        self._breaches, self._slack_share = Breaches(), parameters.promise_slack_share
         self._last_step_s = np.nan
         self._territory = Territory()
         self._duties = Duties()
@@ -162,15 +165,15 @@ class Insertion:
 
     def start(self, world: World) -> None:
         """Take over the travel times."""
-        self._last_step_s, self._times = world.time_s, world.travel_times
+        self._last_step_s = world.time_s
+        self._knowledge.begin(world)
 
     def step(self, world: World) -> None:
         """Bring the plans up to date and place the waiting requests."""
         vehicles = world.vehicles()
         gone = self._forget(world.withdrawn())
         self._correct(vehicles)
-        refreshed = world.travel_times.refreshed_s != self._times.refreshed_s
-        self._times = world.travel_times
+        refreshed = self._knowledge.follow(world)
         starts = [self._observe(vehicle, world) for vehicle in vehicles]
         moment = Moment(world, vehicles, [self._shuttles[vehicle.id] for vehicle in vehicles], starts)
         due = self._due(world)
@@ -213,6 +216,7 @@ class Insertion:
         for taken in self._duties.follow(vehicle, shuttle, self._rides, now_s=world.time_s):
             world.decide(taken)
         start = shuttle.start(vehicle, self._rides, self._fleet, now_s=world.time_s)
+        start = self._knowledge.pulled_out(start, vehicle)
         start = replace(start, permits=self._territory.room(vehicle.group))
         return self._duties.bound(start, vehicle.id, shuttle, self._rides, way_s=self._way_s)
 
@@ -233,9 +237,8 @@ class Insertion:
         layout = self._lay_out(moment, [ride for _, rides in tried for ride in rides])
         problem = relax(layout.problem, layout.plans)
         if refreshed:
-            plans = sum(bool(plan) for plan in layout.plans)
-            infeasible = _lifted(layout.problem, problem)
-            moment.world.decide(PlansRetimed(time_s=moment.world.time_s, plans=plans, infeasible=infeasible))
+            now_s = moment.world.time_s
+            moment.world.decide(self._breaches.retimed(now_s, layout.plans, layout.rides, layout.problem, problem))
         if not tried:
             return False
         planning, news = Planning(layout, problem, Planner(problem, layout.plans)), False
@@ -269,12 +272,12 @@ class Insertion:
         return rides
 
     def _way_s(self, a: Location, b: Location) -> float:
-        return self.parameters.travel_time_factor * self._times.time_s(a, b)
+        return self._knowledge.way_s(a, b)
 
     def _lay_out(self, moment: Moment, others: Sequence[Ride], *, penalty_s: float = 0.0) -> Layout:
-        """Lay out the plans as they stand, and rides that have no place."""
-        return Layout.of(
-            self._times,
+        """Lay out the plans as they stand, and rides that have no place, with the slack that is to be kept."""
+        layout = Layout.of(
+            self._knowledge.travel_times,
             moment.starts,
             [shuttle.plan for shuttle in moment.shuttles],
             self._rides,
@@ -282,8 +285,10 @@ class Insertion:
             penalty_s=penalty_s,
             fleet=self._fleet,
             weights=self._weights,
-            factor=self.parameters.travel_time_factor,
+            factor=self._knowledge.factor,
+            stop_times=self._knowledge.stop_times,
         )
+        return replace(layout, problem=with_slack(layout.problem, now_s=moment.world.time_s, share=self._slack_share))
 
     def _best(self, planning: Planning, rows: Iterable[int]) -> tuple[int, Place] | None:
         """Return which of a request's rides is best, and its place; walks and the time before them count as well."""
@@ -313,7 +318,9 @@ class Insertion:
         # the planner looks at the columns of this problem: what was promised binds the insertions that follow
         requests, stops = planning.problem.requests, slice(2 * row, 2 * row + 2)
         requests.earliest_s[2 * row] = ride.earliest_s
-        requests.latest_s[stops] = requests.due_s[stops] = ride.latest_pickup_s, ride.latest_dropoff_s
+        requests.due_s[stops] = ride.latest_pickup_s, ride.latest_dropoff_s
+        tight_s = kept_free(requests.due_s[stops], now_s=moment.world.time_s, share=self._slack_share)
+        requests.latest_s[stops] = np.maximum(tight_s, (times_s[0], times_s[1] - self._fleet.alighting_s))
         planning.planner.insert(row, place)
         moment.shuttles[v].plan, moment.shuttles[v].changed = planning.layout.stops(plan), True
         self._assign(moment.world, ride, moment.vehicles[v].id, *times_s)
@@ -352,7 +359,8 @@ class Insertion:
         Who rides on the spot can board from now on; who booked ahead comes for the planned pick-up.
         """
         earliest_s = pickup_s if ride.request.earliest_s > now_s else ride.earliest_s
-        return earliest_s, min(pickup_s + self.parameters.promise_window_s, ride.latest_pickup_s)
+        window_s = max(self.parameters.promise_window_s, self._slack_share * (pickup_s - now_s))
+        return earliest_s, min(pickup_s + window_s, ride.latest_pickup_s)
 
     def _put_off(self, world: World, request: Request, cause: Cause) -> bool:
         """Note why a request found no place and when to try again, or reject it; return whether it is a new one."""
@@ -384,10 +392,3 @@ class Insertion:
                 dropoff_s=dropoff_s,
             )
         )
-
-
-def _lifted(problem: Problem, relaxed: Problem) -> int:
-    """Return how many requests have a limit that was lifted because the plans break it."""
-    before, after = problem.requests, relaxed.requests
-    late = (after.latest_s > before.latest_s).reshape(-1, 2).any(axis=1)
-    return int(((late | (after.max_ride_s > before.max_ride_s)) & (before.riders > 0)).sum())

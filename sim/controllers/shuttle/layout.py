@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -13,7 +14,7 @@ from sim.controllers.shuttle.ride import Ride
 from sim.controllers.shuttle.shuttle import Start
 from sim.dispatch.problem import NOWHERE, Floats, Ints, Problem, Requests, Vehicles, Weights
 from sim.fleet_document import Fleet
-from sim.world import Location, PlannedStop, TravelTimes
+from sim.world import Location, PlannedStop, StopTimes, TravelTimes
 
 UNPLANNED = 1e9
 """Cost of leaving out a request that a vehicle was promised to serve: no plan does."""
@@ -40,6 +41,7 @@ class Layout:
         fleet: Fleet,
         weights: Weights,
         factor: float = 1.0,
+        stop_times: StopTimes | None = None,
     ) -> Self:
         """Lay out a fleet and all that it is to do; a rider on board stays there.
 
@@ -51,6 +53,8 @@ class Layout:
             Rides that no plan holds, and the cost of leaving one of them out, by rider.
         factor
             Multiplies the driving times.
+        stop_times
+            What stops cost, as learnt; unless given, dwells are those of the fleet, and take no more.
         """
         rows: dict[str, int] = {}
         vehicle: list[int] = []
@@ -74,6 +78,8 @@ class Layout:
         loads = _table([*room, *(ride.load for ride in rides)])
         stops, ends = len(starts), len(starts) + 2 * len(rides)
         columns = _columns(rides, fleet, nodes[stops:ends], loads[len(starts) :], bound=(vehicle, penalty))
+        if stop_times is not None:
+            _learn(columns.service_s, rides, plans, stop_times)
         vehicles = _vehicles(starts, nodes[:stops], loads[: len(starts)], columns)
         vehicles.end_node[[start.end is not None for start in starts]] = nodes[ends:]
         problem = Problem(travel_s, travel_s, columns, vehicles, weights, hold=False)
@@ -112,6 +118,21 @@ def _columns(
         vehicle=np.array(bound[0], dtype=np.int64),
         penalty=np.array(bound[1], dtype=np.float64),
     )
+
+
+def _learn(
+    service_s: Floats, rides: Sequence[Ride], plans: Sequence[Sequence[PlannedStop]], stop_times: StopTimes
+) -> None:
+    """Let each stop of riders take what it was learnt to, with the braking and pulling out around it."""
+    row = {ride.request.id: r for r, ride in enumerate(rides)}
+    places = [place for ride in rides for place in (ride.origin, ride.destination)]
+    planned = [(v, 2 * row[stop.request_id] + (not stop.pickup)) for v, plan in enumerate(plans) for stop in plan]
+    together = Counter((v, places[s], s % 2) for v, s in planned)
+    served = {s: together[v, places[s], s % 2] for v, s in planned}
+    for s, place in enumerate(places):
+        if rides[s // 2].errand is None:
+            dwell_s = stop_times.dwell_s(place.edge, served.get(s, 1), pickup=s % 2 == 0)
+            service_s[s] = dwell_s + stop_times.loss_s
 
 
 def _vehicles(starts: Sequence[Start], nodes: Ints, capacity: Ints, requests: Requests) -> Vehicles:

@@ -140,7 +140,7 @@ def pooled() -> list[ev.Event]:
         leave("c", 390),
         refuse("c", 400),
         ev.PlansRetimed(time_s=420, plans=1, infeasible=0),
-        ev.PlansRetimed(time_s=480, plans=1, infeasible=2),
+        ev.PlansRetimed(time_s=480, plans=1, infeasible=2, repaired=1),
         alight("a", 500, "v", 6000, 1),
         arrive("a", 500),
         alight("b", 600, "v", 8000, 0),

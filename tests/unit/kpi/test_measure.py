@@ -75,7 +75,8 @@ def test_pooled_shuttle_fleet_by_hand() -> None:
         "pax_km": 10, "direct_pax_km": 9, "pax_km_per_vkm": 1, "l_det": 10 / 9,
         "occupancy_distance_weighted": 10 / 7, "shared_ride_rate": 1, "fleet_utilisation": 400 / 5400,
         "rides_per_vehicle_revenue_hour": 2 / (400 / 3600),
-        "dwell_s": 10, "plans_replanned": 2, "infeasible_after_update": 2, "teleports": 1, "collisions": 0,
+        "dwell_s": 10, "plans_replanned": 2, "infeasible_after_update": 2, "repaired_after_update": 1,
+        "teleports": 1, "collisions": 0,
         "energy_kwh": 2, "energy_kwh_per_100km": 20, "co2e_kg": 1, "co2e_g_per_pax_km": 1000 / 9,
         # 1.5 h × 38,000 + 10 km × 250 + 2.5 kWh × 300 = 60,250 won
         "cost_per_served_rider_krw": 60_250 / 2, "cost_per_vehicle_hour_krw": 60_250 / 1.5,

@@ -23,6 +23,7 @@ def areas() -> Areas:
         length_m=np.array([400.0]),
         travel_m=np.array([400.0]),
         time_s=np.array([40.0]),
+        crossing_s=np.zeros(1),
         permits={},
         turn_from=np.zeros(0, np.int64),
         turn_to=np.zeros(0, np.int64),

@@ -25,6 +25,7 @@ def toy(seed: int, size: int, *, turns_each: int = 3) -> EdgeGraph:
         length_m=length_m,
         travel_m=length_m + 10.0,
         time_s=length_m / 12.0,
+        crossing_s=np.zeros(size),
         permits=permits,
         turn_from=starts,
         turn_to=ends,

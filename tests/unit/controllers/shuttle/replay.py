@@ -25,6 +25,7 @@ from sim.world import (
     Phase,
     PlannedStop,
     Request,
+    StopTimes,
     Task,
     TravelTimes,
     Vehicle,
@@ -79,6 +80,8 @@ class ReplayWorld:
             Shuttle(f"shuttle.{n:02d}", seats, place, since_s=begin_s, wheelchairs=wheelchairs)
             for n, place in enumerate(starts)
         ]
+        dwells = np.tile((dwell_s, 0.0), (len(truth.edge_s), 1))
+        self.stop_times = StopTimes(boarding_s=dwells, alighting_s=dwells, loss_s=0.0, drive_factor=1.0)
         self.dwell_s, self.declines, self.absent = dwell_s, declines, absent
         self.offers: dict[str, Offer] = {}
         self.settled: set[str] = set()
@@ -453,6 +456,7 @@ def graph_times(turns: NDArray[np.int64], length_m: Floats, edge_s: Floats) -> T
         length_m=length_m,
         travel_m=length_m,
         time_s=edge_s,
+        crossing_s=np.zeros(count),
         permits={"taxi": np.ones(count, dtype=np.bool_)},
         turn_from=turns[:, 0],
         turn_to=turns[:, 1],
