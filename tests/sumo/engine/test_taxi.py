@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from sim.engine.kerbs import kerb_m
+from sim.network.boarding import kerb_m
 from sim.engine.sumo import EngineName
 from sim.errors import ControllerError
 from sim.events import Arrived, DroppedOff, Event, PickedUp, Rejected, StopServed, Unfinished
