@@ -21,9 +21,10 @@ class Repositions:
         self._port, self._stopped, self._edges = port, stopped, edges
         self._left: dict[str, bool] = {}
 
-    def follow(self, taxis: Iterable[Taxi], commands: Iterable[Command], time_s: float) -> list[Event]:
+    def follow(self, taxis: Iterable[Taxi], commands: Sequence[Command], time_s: float) -> list[Event]:
         """Return what has begun and ended with the commands of this step, or by coming to rest in it."""
-        sent = {fields["vehicle_id"] for name, fields in commands if name in {"visit", "dispatch"}}
+        visits = {fields["vehicle_id"] for name, fields in commands if name == "visit"}
+        sent = visits | {fields["vehicle_id"] for name, fields in commands if name == "dispatch"}
         events: list[Event] = []
         for taxi in taxis:
             stands = taxi.id in self._stopped
@@ -34,7 +35,7 @@ class Repositions:
             elif taxi.id in self._left:
                 self._left[taxi.id] = not stands
             head = taxi.plan[0] if taxi.plan else None
-            if taxi.id in sent and isinstance(head, Visit) and head.charger is None and taxi.visit == head:
+            if taxi.id in visits and isinstance(head, Visit) and head.charger is None:
                 self._left[taxi.id] = not stands
                 edge, odometer_m = self._edges[head.location.edge], self._port.odometer_m(taxi.id)
                 events.append(RepositionBegan(time_s=time_s, vehicle_id=taxi.id, edge=edge, odometer_m=odometer_m))

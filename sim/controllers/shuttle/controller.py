@@ -12,6 +12,7 @@ from pydantic import Field
 from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, RiderPlan
 from sim.controllers.fleet import waiting_fleet
 from sim.controllers.shuttle.admission import TOO_TIGHT, ruled_out
+from sim.controllers.shuttle.departures import DepartureParameters, Departures
 from sim.controllers.shuttle.duties import Duties, posts_of
 from sim.controllers.shuttle.layout import Layout
 from sim.controllers.shuttle.rebalancing import Rebalancing, RebalancingParameters
@@ -36,7 +37,7 @@ AHEAD_SHARE = 0.1
 """Time to the next attempt for a booking that found no place, as a share of the time to its wish."""
 
 
-class InsertionParameters(RebalancingParameters):
+class InsertionParameters(RebalancingParameters, DepartureParameters):
     """Parameters of the controller `insertion`."""
 
     alpha: float = Field(
@@ -133,6 +134,7 @@ class Insertion:
         self._fleet: Fleet
         self._limits: RequestLimits
         self._rebalancing: Rebalancing | None = None
+        self._departures = Departures(parameters)
 
     def prepare(self, inputs: Inputs) -> Preparation:
         """Place the fleet at its depot or spread it, and let every rider wait for a shuttle at the origin.
@@ -186,6 +188,8 @@ class Insertion:
             self._duties.direct(vehicle, one, self._rides, now_s=world.time_s, way_s=self._way_s)
         if self._rebalancing is not None:
             self._rebalancing.move(world, vehicles, moment.shuttles, starts, rides=self._rides, fleet=self._fleet)
+        for vehicle, shuttle in zip(vehicles, moment.shuttles, strict=True):
+            self._departures.hold(vehicle, shuttle, self._rides, self._times, time_s=world.time_s)
         changed = {vehicle.id: one for vehicle, one in zip(vehicles, moment.shuttles, strict=True) if one.changed}
         if changed:
             world.set_plans({name: one.tasks(self._rides) for name, one in changed.items()})

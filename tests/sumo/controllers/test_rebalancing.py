@@ -47,9 +47,7 @@ def scenario() -> Scenario:
 def run(network: Network, folder: Path, rebalance_s: float, *, engine: EngineName = "libsumo") -> list[Event]:
     document, graph = scenario(), EdgeGraph.from_net(network.net_file)
     people = riders()
-    controller = Insertion(
-        InsertionParameters(rebalance_s=rebalance_s, rebalance_cell_m=200, rebalance_worth_s=2000)
-    )  # fmt: skip
+    controller = Insertion(InsertionParameters(rebalance_s=rebalance_s, rebalance_cell_m=200, rebalance_worth_s=2000))
     inputs = Inputs(document, network, graph, people, np.random.default_rng(1))
     resolved = Resolved(
         document, network, graph, Population(tuple(people), (), ()), controller, controller.prepare(inputs)
@@ -92,8 +90,10 @@ def test_nobody_circles(moved: list[Event]) -> None:
     assert ways
     for kinds in ways.values():
         assert "reposition_began" in kinds
-        rides = " ".join(kinds).split("picked_up")
-        assert all(part.split() in ([], ["reposition_began", "reposition_ended"]) for part in rides)
+        *between, after = (part.split() for part in " ".join(kinds).split("picked_up"))
+        way = ["reposition_began", "reposition_ended"]
+        assert all(part in ([], way) for part in between)
+        assert after in ([], way[:1], way)  # the run may end with a vehicle on its way
 
 
 def test_equal_over_traci(grid: Network, tmp_path: Path, moved: list[Event]) -> None:

@@ -22,7 +22,7 @@ def covered(counts: Ints, expected: Floats) -> float:
     return found
 
 
-def worth(goals: Ints, home: Ints, drive_s: Floats, expected: Floats, bound: Ints, worth_s: float) -> float:
+def worth(goals: Ints, home: Ints, drive_s: Floats, expected: Floats, bound: Ints, *, worth_s: float) -> float:
     counts = bound + np.bincount(goals[goals >= 0], minlength=len(expected))
     driven_s = sum(drive_s[v, goal] for v, goal in enumerate(goals) if goal != home[v])
     return float(worth_s * covered(counts, expected) - driven_s)
@@ -46,12 +46,12 @@ def test_no_other_choice_is_worth_more(problem: tuple[Floats, Ints, Floats, Ints
     goals = assign(drive_s, home, expected, bound, worth_s=worth_s)
     stays = [[*range(len(expected)), *([-1] if zone < 0 else [])] for zone in home.tolist()]
     best = max(
-        worth(np.array(choice), home, drive_s, expected, bound, worth_s)
+        worth(np.array(choice), home, drive_s, expected, bound, worth_s=worth_s)
         for choice in itertools.product(*stays)
         if all(choice[v] == home[v] or math.isfinite(drive_s[v, choice[v]]) for v in range(len(home)))
     )
     # places that are wanted by less than one in a thousand are not looked at
-    assert worth(goals, home, drive_s, expected, bound, worth_s) >= best - 1e-3 * worth_s * len(home) - 1e-9
+    assert worth(goals, home, drive_s, expected, bound, worth_s=worth_s) >= best - 1e-3 * worth_s * len(home) - 1e-9
 
 
 @settings(max_examples=300, deadline=None)
@@ -65,11 +65,11 @@ def test_nobody_is_moved_for_nothing(problem: tuple[Floats, Ints, Floats, Ints, 
     assert np.isfinite(drive_s[moved, goals[moved]]).all()
     flows = {(int(home[v]), int(goals[v])) for v in moved}
     assert not any((b, a) in flows for a, b in flows), "two vehicles change places"
-    whole = worth(goals, home, drive_s, expected, bound, worth_s)
+    whole = worth(goals, home, drive_s, expected, bound, worth_s=worth_s)
     for v in moved:
         left = goals.copy()
         left[v] = home[v]
-        assert worth(left, home, drive_s, expected, bound, worth_s) < whole
+        assert worth(left, home, drive_s, expected, bound, worth_s=worth_s) < whole
 
 
 def test_surplus_goes_to_deficit() -> None:

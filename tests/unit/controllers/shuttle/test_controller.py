@@ -252,7 +252,7 @@ def test_a_rider_on_board_who_was_never_planned_is_an_error() -> None:
 )
 def test_parameters_are_strict(bad: dict[str, float], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
-        InsertionParameters(**bad)
+        InsertionParameters.model_validate(bad)
 
 
 def inputs(*, period_s: float = 5.0) -> Inputs:
@@ -315,7 +315,7 @@ def test_a_period_in_which_a_rider_could_come_and_go_unseen_is_refused() -> None
 def test_slack_and_weights_shift_the_balance(grid: TravelTimes) -> None:
     def run(**parameters: float) -> Outcome:
         world = ReplayWorld(grid, spread(grid, 8), uniform_requests(grid, seed=2, count=120), seats=6)
-        return replay(world, limits=LIMITS, parameters=InsertionParameters(**parameters), until_s=7200)
+        return replay(world, limits=LIMITS, parameters=InsertionParameters.model_validate(parameters), until_s=7200)
 
     quick, thrifty, patient = run(alpha=0.2), run(alpha=4.0), run(alpha=0.2, wait_weight=3.0)
     assert thrifty.vkm < quick.vkm

@@ -14,7 +14,7 @@ from sim.controllers.shuttle.zones import Zones
 from sim.network.catalog import Network, StopKerb
 from sim.network.graph import EdgeGraph
 from sim.scenario import RequestLimits
-from sim.world import Location, Request, Visit
+from sim.world import Location, PlannedStop, Request, Visit
 from tests.unit.controllers.shuttle.replay import ReplayWorld, controller_for, grid_times
 from tests.unit.controllers.shuttle.test_controller import request
 
@@ -103,11 +103,10 @@ def test_who_waits_elsewhere_is_sent_to_the_next_rider() -> None:
     controller._rebalancing._forecast._weight[WEST] = 5.0
     run(world, controller, 10)
     (shuttle,) = controller._shuttles.values()
-    assert shuttle.visit == Visit(halves().waiting[WEST])
+    assert shuttle.tasks() == (Visit(halves().waiting[WEST]),)
     assert world.vehicles()[0].phase == "driving"
     run(world, controller, 20)
-    assert shuttle.plan
-    assert shuttle.visit is None
+    assert shuttle.tasks() == (PlannedStop(late.id, pickup=True), PlannedStop(late.id, pickup=False))
     run(world, controller, 600)
     assert len(world.alight_s) == 1
 

@@ -108,4 +108,4 @@ def test_a_rider_who_boarded_before_the_move_stays(grid: TravelTimes) -> None:
 @pytest.mark.parametrize("bad", [{"reject_penalty_s": -1}, {"lateness_weight": -1}, {"iterations": -1}])
 def test_parameters_are_strict(bad: dict[str, int]) -> None:
     with pytest.raises(ValidationError, match="greater than or equal to 0"):
-        LnsParameters(**bad)
+        LnsParameters.model_validate(bad)
