@@ -9,8 +9,8 @@ from pydantic import Field
 
 from sim.controllers.base import Parameters
 from sim.controllers.shuttle.ride import Ride
-from sim.controllers.shuttle.shuttle import Shuttle, place
-from sim.world import Location, TravelTimes, Vehicle
+from sim.controllers.shuttle.shuttle import Shuttle
+from sim.world import Location, PlannedStop, TravelTimes, Vehicle, Visit
 
 
 class DepartureParameters(Parameters):
@@ -42,17 +42,29 @@ class Departures:
         """Hold a shuttle that has time, or let one go whose time has come."""
         if self._parameters.waiting == "drive_first":
             return
-        stands = self._seen.get(vehicle.id) == vehicle.location and vehicle.phase == "idle"
+        stands = vehicle.phase == "serving" or (
+            vehicle.phase == "idle" and self._seen.get(vehicle.id) == vehicle.location
+        )
         self._seen[vehicle.id] = vehicle.location
-        waits = (stands or shuttle.held_at is not None) and self._has_time(vehicle, shuttle, rides, times, time_s)
-        if waits != (shuttle.held_at is not None):
-            shuttle.held_at, shuttle.changed = vehicle.location if waits else None, True
+        held = None
+        if stands or shuttle.held is not None:
+            stop = _next_when_empty(vehicle, shuttle)
+            if stop is not None and self._has_time(vehicle.location, rides[stop.request_id], times, time_s):
+                held = stop, Visit(vehicle.location) if shuttle.held is None else shuttle.held[1]
+        if held != shuttle.held:
+            shuttle.held, shuttle.changed = held, True
 
-    def _has_time(
-        self, vehicle: Vehicle, shuttle: Shuttle, rides: Mapping[str, Ride], times: TravelTimes, time_s: float
-    ) -> bool:
-        if not shuttle.plan or vehicle.on_board or not shuttle.plan[0].pickup:
-            return False
-        use, there = self._parameters, place(shuttle.plan[0], rides)
-        drive_s = times.time_s(vehicle.location, there) * (1 + use.departure_slack_share) + use.departure_slack_s
-        return time_s + drive_s < rides[shuttle.plan[0].request_id].earliest_s
+    def _has_time(self, here: Location, ride: Ride, times: TravelTimes, time_s: float) -> bool:
+        use = self._parameters
+        drive_s = times.time_s(here, ride.origin) * (1 + use.departure_slack_share) + use.departure_slack_s
+        return time_s + drive_s < ride.earliest_s
+
+
+def _next_when_empty(vehicle: Vehicle, shuttle: Shuttle) -> PlannedStop | None:
+    """Return the boarding that comes next for a shuttle that is empty, or will be once it is done where it stands."""
+    served = shuttle.plan[: vehicle.locked] if vehicle.phase == "serving" else []
+    alighting = {stop.request_id for stop in served if not stop.pickup}
+    ahead = shuttle.plan[len(served) :]
+    if not ahead or len(alighting) < len(served) or set(vehicle.on_board) - alighting:
+        return None
+    return ahead[0]

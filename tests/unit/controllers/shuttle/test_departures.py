@@ -51,6 +51,19 @@ def test_one_that_may_still_roll_is_not_stopped() -> None:
     assert shuttle_at(5).tasks() == (Visit(HERE), *STOPS)
 
 
+def test_one_that_lets_the_last_rider_alight_stays_there() -> None:
+    alights = PlannedStop("r001", pickup=False)
+    shuttle = Shuttle(plan=[alights, *STOPS])
+    serving = Vehicle("v", 4, HERE, "serving", ("r001",), locked=1)
+    departures = Departures(DepartureParameters(waiting="wait_first"))
+    departures.hold(serving, shuttle, {"r000": ride()}, TIMES, time_s=0.0)
+    assert shuttle.tasks() == (alights, Visit(HERE), *STOPS)
+    shuttle.plan = STOPS.copy()
+    idle = dataclasses.replace(serving, phase="idle", on_board=(), locked=0)
+    departures.hold(idle, shuttle, {"r000": ride()}, TIMES, time_s=5.0)
+    assert shuttle.tasks() == (Visit(HERE), *STOPS)
+
+
 @pytest.mark.parametrize(("waiting", "on_board"), [("drive_first", False), ("wait_first", True)])
 def test_else_it_drives_at_once(waiting: str, on_board: bool) -> None:  # noqa: FBT001
     assert shuttle_at(100, waiting=waiting, on_board=on_board).tasks() == tuple(STOPS)
