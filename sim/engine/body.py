@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from sim.engine.kerbs import kerb_m
 from sim.engine.observer import Observer
 from sim.engine.repositions import Repositions
 from sim.engine.riders import Booking, Riders
@@ -16,6 +15,7 @@ from sim.engine.taxi_plan import Taxi
 from sim.engine.times import EdgeTimes
 from sim.errors import ControllerError
 from sim.events import Cancelled, DroppedOff, Event, Offered, PickedUp, Promised, Rejected
+from sim.network.boarding import kerb_m
 from sim.network.graph import EdgeGraph
 from sim.rundir import RunDir
 from sim.world import Location, Offer, Phase, PlannedStop, Request, Task, TravelTimes, Vehicle

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from sim.engine.sumo import SumoPort
-from sim.engine.taxi import Command, Taxi
+from sim.engine.taxi import Command
+from sim.engine.taxi_plan import Taxi
 from sim.events import Event, RepositionBegan, RepositionEnded
 from sim.world import Visit
 

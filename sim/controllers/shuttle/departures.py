@@ -30,7 +30,10 @@ class DepartureParameters(Parameters):
 
 
 class Departures:
-    """Keeps empty shuttles where they stand as long as the next rider's booking leaves time (wait-first)."""
+    """Keeps empty shuttles where they stand as long as the next rider's booking leaves time (wait-first).
+
+    One that somebody waits for already, later in its plan, drives on: SUMO has been told of that rider.
+    """
 
     def __init__(self, parameters: DepartureParameters) -> None:
         self._parameters = parameters
@@ -49,7 +52,8 @@ class Departures:
         held = None
         if stands or shuttle.held is not None:
             stop = _next_when_empty(vehicle, shuttle)
-            if stop is not None and self._has_time(vehicle.location, rides[stop.request_id], times, time_s):
+            alone = all(rides[one.request_id].earliest_s > time_s for one in shuttle.plan if one.pickup)
+            if stop is not None and alone and self._has_time(vehicle.location, rides[stop.request_id], times, time_s):
                 held = stop, Visit(vehicle.location) if shuttle.held is None else shuttle.held[1]
         if held != shuttle.held:
             shuttle.held, shuttle.changed = held, True

@@ -64,6 +64,17 @@ def test_one_that_lets_the_last_rider_alight_stays_there() -> None:
     assert shuttle.tasks() == (Visit(HERE), *STOPS)
 
 
+def test_one_that_somebody_waits_for_drives_on() -> None:
+    waits = Ride(request(1, THERE, HERE, earliest_s=0.0), None, None, 0.0, 1000.0, 2000.0, 900)
+    shuttle = Shuttle(plan=[STOPS[0], PlannedStop("r001", pickup=True), PlannedStop("r001", pickup=False), STOPS[1]])
+    departures = Departures(DepartureParameters(waiting="wait_first"))
+    for time_s in (0.0, 5.0):
+        departures.hold(
+            Vehicle("v", 4, HERE, "idle", ()), shuttle, {"r000": ride(), "r001": waits}, TIMES, time_s=time_s
+        )
+    assert shuttle.held is None
+
+
 @pytest.mark.parametrize(("waiting", "on_board"), [("drive_first", False), ("wait_first", True)])
 def test_else_it_drives_at_once(waiting: str, on_board: bool) -> None:  # noqa: FBT001
     assert shuttle_at(100, waiting=waiting, on_board=on_board).tasks() == tuple(STOPS)
