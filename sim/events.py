@@ -227,7 +227,7 @@ class StopServed(Event):
 @event("reposition_began", vehicle_id="shuttle.3", edge="L005+", odometer_m=51_200.0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositionBegan(Event):
-    """A fleet vehicle is sent to a place on `edge` to wait there; nobody there has asked for it."""
+    """A fleet vehicle is sent to a place on `edge` to stand there; nobody there has asked for it."""
 
     vehicle_id: str
     edge: str
@@ -237,7 +237,7 @@ class RepositionBegan(Event):
 @event("reposition_ended", vehicle_id="shuttle.3", edge="L005+", odometer_m=52_900.0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositionEnded(Event):
-    """The vehicle has come to its waiting place, or has been sent elsewhere on its way, from `edge`."""
+    """The vehicle has come there, or has been sent elsewhere on its way, from `edge`."""
 
     vehicle_id: str
     edge: str

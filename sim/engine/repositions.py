@@ -1,4 +1,4 @@
-"""Vehicles on their way to a place where they wait for requests to come."""
+"""Vehicles on their way to a place where nobody has asked for them: to wait, to rest, or home."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sim.world import Visit
 
 
 class Repositions:
-    """Tells when vehicles set off to wait elsewhere, and when that is over; `stopped` is a living set.
+    """Tells when vehicles set off to stand elsewhere, and when that is over; `stopped` is a living set.
 
     A way to a charger, or to where a rider who has booked will board, is none.
     """

@@ -173,8 +173,9 @@ def _fleet() -> list[Kpi]:
             definition="driven by the fleet, by odometer"),
         kpi("vkm_empty", "km", "lower", "MATSim", "Empty vehicle-km",
             definition="driven with nobody on board"),
-        kpi("vkm_reposition", "km", "lower", "FleetPy", "Vehicle-km to waiting places",
-            definition="driven with nobody on board by vehicles without a request, to where they wait for one"),
+        kpi("vkm_reposition", "km", "lower", "FleetPy", "Repositioning vehicle-km",
+            definition="driven with nobody on board to a place where nobody has asked for the vehicle: to wait for "
+            "requests, for a break, or at the end of its duty"),
         kpi("vkm_by_load", "km", "neither", "MATSim", "Vehicle-km by load",
             definition="driven with exactly so many riders on board as the stat says, from 0 to the seats; "
             "each of a group counts"),

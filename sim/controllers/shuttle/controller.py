@@ -186,10 +186,9 @@ class Insertion:
             self._improve(moment)
         for vehicle, one in zip(vehicles, moment.shuttles, strict=True):
             self._duties.direct(vehicle, one, self._rides, now_s=world.time_s, way_s=self._way_s)
+            self._departures.hold(vehicle, one, self._rides, self._times, time_s=world.time_s)
         if self._rebalancing is not None:
             self._rebalancing.move(world, vehicles, moment.shuttles, starts, rides=self._rides, fleet=self._fleet)
-        for vehicle, shuttle in zip(vehicles, moment.shuttles, strict=True):
-            self._departures.hold(vehicle, shuttle, self._rides, self._times, time_s=world.time_s)
         changed = {vehicle.id: one for vehicle, one in zip(vehicles, moment.shuttles, strict=True) if one.changed}
         if changed:
             world.set_plans({name: one.tasks(self._rides) for name, one in changed.items()})

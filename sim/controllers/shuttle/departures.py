@@ -51,9 +51,9 @@ class Departures:
         self._seen[vehicle.id] = vehicle.location
         held = None
         if stands or shuttle.held is not None:
-            stop = _next_when_empty(vehicle, shuttle)
-            alone = all(rides[one.request_id].earliest_s > time_s for one in shuttle.plan if one.pickup)
-            if stop is not None and alone and self._has_time(vehicle.location, rides[stop.request_id], times, time_s):
+            stop = _next_when_empty(vehicle, shuttle, rides)
+            alone = all(rides[one.request_id].earliest_s > time_s for one in shuttle.stops(rides) if one.pickup)
+            if alone and stop is not None and self._has_time(vehicle.location, rides[stop.request_id], times, time_s):
                 held = stop, Visit(vehicle.location) if shuttle.held is None else shuttle.held[1]
         if held != shuttle.held:
             shuttle.held, shuttle.changed = held, True
@@ -64,11 +64,11 @@ class Departures:
         return time_s + drive_s < ride.earliest_s
 
 
-def _next_when_empty(vehicle: Vehicle, shuttle: Shuttle) -> PlannedStop | None:
+def _next_when_empty(vehicle: Vehicle, shuttle: Shuttle, rides: Mapping[str, Ride]) -> PlannedStop | None:
     """Return the boarding that comes next for a shuttle that is empty, or will be once it is done where it stands."""
     served = shuttle.plan[: vehicle.locked] if vehicle.phase == "serving" else []
     alighting = {stop.request_id for stop in served if not stop.pickup}
     ahead = shuttle.plan[len(served) :]
-    if not ahead or len(alighting) < len(served) or set(vehicle.on_board) - alighting:
+    if not ahead or len(alighting) < len(served) or set(vehicle.on_board) - alighting or shuttle.visit_first:
         return None
-    return ahead[0]
+    return ahead[0] if rides[ahead[0].request_id].errand is None else None

@@ -9,7 +9,7 @@ import pytest
 from sim.controllers.shuttle.departures import DepartureParameters, Departures
 from sim.controllers.shuttle.ride import Ride
 from sim.controllers.shuttle.shuttle import Shuttle
-from sim.world import Location, PlannedStop, Vehicle, Visit
+from sim.world import Location, PlannedStop, Task, Vehicle, Visit
 from tests.unit.controllers.shuttle.replay import grid_times
 from tests.unit.controllers.shuttle.test_controller import request
 
@@ -17,6 +17,11 @@ TIMES = grid_times(4, 200.0, 10.0)
 HERE, THERE = Location(0, 100.0), Location(30, 60.0)
 WISH_S = 1000.0
 STOPS = [PlannedStop("r000", pickup=pickup) for pickup in (True, False)]
+
+
+def tasks(shuttle: Shuttle) -> tuple[Task, ...]:
+    alights = Ride(request(1, HERE, HERE, earliest_s=0.0), None, None, 0.0, 0.0, 0.0, 0.0)
+    return shuttle.tasks({"r000": ride(), "r001": alights})
 
 
 def ride() -> Ride:
@@ -40,15 +45,15 @@ def test_a_shuttle_stands_until_it_has_to_go() -> None:
     """It sets off the drive, half of it, and 30 s before the booking; one step of five seconds is allowed."""
     go_s = WISH_S - 1.5 * TIMES.time_s(HERE, THERE) - 30
     assert 0 < go_s < WISH_S
-    assert shuttle_at(go_s - 5).tasks() == (Visit(HERE), *STOPS)
-    assert shuttle_at(go_s + 5).tasks() == tuple(STOPS)
+    assert tasks(shuttle_at(go_s - 5)) == (Visit(HERE), *STOPS)
+    assert tasks(shuttle_at(go_s + 5)) == tuple(STOPS)
     assert shuttle_at(go_s + 5).changed
 
 
 def test_one_that_may_still_roll_is_not_stopped() -> None:
     """A vehicle without a plan counts as idle on its first metres, too: where it stands is known at the second look."""
-    assert shuttle_at(0).tasks() == tuple(STOPS)
-    assert shuttle_at(5).tasks() == (Visit(HERE), *STOPS)
+    assert tasks(shuttle_at(0)) == tuple(STOPS)
+    assert tasks(shuttle_at(5)) == (Visit(HERE), *STOPS)
 
 
 def test_one_that_lets_the_last_rider_alight_stays_there() -> None:
@@ -56,12 +61,14 @@ def test_one_that_lets_the_last_rider_alight_stays_there() -> None:
     shuttle = Shuttle(plan=[alights, *STOPS])
     serving = Vehicle("v", 4, HERE, "serving", ("r001",), locked=1)
     departures = Departures(DepartureParameters(waiting="wait_first"))
-    departures.hold(serving, shuttle, {"r000": ride()}, TIMES, time_s=0.0)
-    assert shuttle.tasks() == (alights, Visit(HERE), *STOPS)
+    alighting = Ride(request(1, THERE, HERE, earliest_s=-900.0), None, None, -900.0, 0.0, 1000.0, 900, boarded_s=-800.0)
+    rides = {"r000": ride(), "r001": alighting}
+    departures.hold(serving, shuttle, rides, TIMES, time_s=0.0)
+    assert tasks(shuttle) == (alights, Visit(HERE), *STOPS)
     shuttle.plan = STOPS.copy()
     idle = dataclasses.replace(serving, phase="idle", on_board=(), locked=0)
-    departures.hold(idle, shuttle, {"r000": ride()}, TIMES, time_s=5.0)
-    assert shuttle.tasks() == (Visit(HERE), *STOPS)
+    departures.hold(idle, shuttle, rides, TIMES, time_s=5.0)
+    assert tasks(shuttle) == (Visit(HERE), *STOPS)
 
 
 def test_one_that_somebody_waits_for_drives_on() -> None:
@@ -77,4 +84,4 @@ def test_one_that_somebody_waits_for_drives_on() -> None:
 
 @pytest.mark.parametrize(("waiting", "on_board"), [("drive_first", False), ("wait_first", True)])
 def test_else_it_drives_at_once(waiting: str, on_board: bool) -> None:  # noqa: FBT001
-    assert shuttle_at(100, waiting=waiting, on_board=on_board).tasks() == tuple(STOPS)
+    assert tasks(shuttle_at(100, waiting=waiting, on_board=on_board)) == tuple(STOPS)

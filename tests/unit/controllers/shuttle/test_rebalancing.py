@@ -103,10 +103,10 @@ def test_who_waits_elsewhere_is_sent_to_the_next_rider() -> None:
     controller._rebalancing._forecast._weight[WEST] = 5.0
     run(world, controller, 10)
     (shuttle,) = controller._shuttles.values()
-    assert shuttle.tasks() == (Visit(halves().waiting[WEST]),)
+    assert shuttle.tasks(controller._rides) == (Visit(halves().waiting[WEST]),)
     assert world.vehicles()[0].phase == "driving"
     run(world, controller, 20)
-    assert shuttle.tasks() == (PlannedStop(late.id, pickup=True), PlannedStop(late.id, pickup=False))
+    assert shuttle.tasks(controller._rides) == (PlannedStop(late.id, pickup=True), PlannedStop(late.id, pickup=False))
     run(world, controller, 600)
     assert len(world.alight_s) == 1
 
