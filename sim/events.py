@@ -224,6 +224,26 @@ class StopServed(Event):
     alighted: int
 
 
+@event("reposition_began", vehicle_id="shuttle.3", edge="L005+", odometer_m=51_200.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositionBegan(Event):
+    """A fleet vehicle is sent to a place on `edge` to stand there; nobody there has asked for it."""
+
+    vehicle_id: str
+    edge: str
+    odometer_m: float
+
+
+@event("reposition_ended", vehicle_id="shuttle.3", edge="L005+", odometer_m=52_900.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositionEnded(Event):
+    """The vehicle has come there, or has been sent elsewhere on its way, from `edge`."""
+
+    vehicle_id: str
+    edge: str
+    odometer_m: float
+
+
 @event("vehicle_teleported", vehicle_id="bg.17", edge="L001+", fleet=False)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleTeleported(Event):

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from sim.engine.dwells import Dwells
-from sim.engine.kerbs import kerb_m
 from sim.engine.observer import Observer
+from sim.engine.repositions import Repositions
 from sim.engine.riders import Booking, Riders
 from sim.engine.sumo import COMFORT_BRAKE_MPS2, SumoPort
 from sim.engine.supervision import Supervision
@@ -16,6 +16,7 @@ from sim.engine.taxi_plan import Taxi
 from sim.engine.times import EdgeTimes
 from sim.errors import ControllerError
 from sim.events import Cancelled, DroppedOff, Event, Offered, PickedUp, Promised, Rejected
+from sim.network.boarding import kerb_m
 from sim.network.graph import EdgeGraph
 from sim.rundir import RunDir
 from sim.world import Location, Offer, Phase, PlannedStop, Request, StopTimes, Task, TravelTimes, Vehicle
@@ -50,6 +51,7 @@ class WorldBody:
         self._absent: dict[str, float | None] = {}
         capacity = {vehicle.id: vehicle.capacity for vehicle in observer.fleet.values()}
         self.taxis = TaxiExecutor(port, capacity, requests, observer.stopped, edges=graph.ids)
+        self._repositions = Repositions(port, observer.stopped, edges=graph.ids)
         self._open: dict[str, Request] = {}
         ends = [(vehicle.duty_end_s, vehicle.id) for vehicle in observer.fleet.values()]
         self._broken: dict[str, float] = {}
@@ -316,10 +318,12 @@ class WorldBody:
 
     def carry_out(self) -> None:
         """Send the plans that may be sent in this step, and log each."""
-        for command, fields in self.taxis.send():
+        commands = self.taxis.send()
+        for command, fields in commands:
             self._run.write_command(self.time_s, command, **fields)
             if command == "dispatch":
                 self._observer.called(fields["vehicle_id"], self.time_s)
+        self.decisions += self._repositions.follow(self.taxis.taxis.values(), commands, self.time_s)
 
     def take_decisions(self) -> list[Event]:
         """Return the decisions since the last call."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.demand.population import Rider
-from sim.engine.kerbs import kerb_m
+from sim.network.boarding import kerb_m
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 from sim.network.walking import Place, walking_distances

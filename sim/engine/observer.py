@@ -71,6 +71,7 @@ class FleetVehicle:
     on_board: tuple[str, ...] = ()
     started_s: float | None = None
     stopped_s: float | None = None
+    stop_edge: str = ""
     changed_s: float = 0.0
     boarded: int = 0
     alighted: int = 0
@@ -179,7 +180,7 @@ class Observer:
                 yield from self._leave_stop(vehicle, facts.time_s)
                 self.stopped.add(vehicle_id)
                 self._watched.add(vehicle_id)
-                vehicle.stopped_s = facts.time_s
+                vehicle.stopped_s, vehicle.stop_edge = facts.time_s, self._port.road(vehicle_id)[0]
         for vehicle_id in sorted(self._watched):
             yield from self._exchange(self.fleet[vehicle_id], facts.time_s)
             if self._is_idle(self.fleet[vehicle_id]):
@@ -263,7 +264,7 @@ class Observer:
                 # the last rider leaves an emptied vehicle when the dwell is over; then it may stand on, idle
                 time_s=now if vehicle.on_board else vehicle.changed_s,
                 vehicle_id=vehicle.id,
-                edge=self._port.road(vehicle.id)[0],
+                edge=vehicle.stop_edge,
                 started_s=vehicle.stopped_s,
                 boarded=vehicle.boarded,
                 alighted=vehicle.alighted,

@@ -173,6 +173,9 @@ def _fleet() -> list[Kpi]:
             definition="driven by the fleet, by odometer"),
         kpi("vkm_empty", "km", "lower", "MATSim", "Empty vehicle-km",
             definition="driven with nobody on board"),
+        kpi("vkm_reposition", "km", "lower", "FleetPy", "Repositioning vehicle-km",
+            definition="driven with nobody on board to a place where nobody has asked for the vehicle: to wait for "
+            "requests, for a break, or at the end of its duty"),
         kpi("vkm_by_load", "km", "neither", "MATSim", "Vehicle-km by load",
             definition="driven with exactly so many riders on board as the stat says, from 0 to the seats; "
             "each of a group counts"),
@@ -329,8 +332,7 @@ One record has `code, stat, scope, value, unit, n`. Its flat key is `code.stat@s
   `total_travel_s` and `wait_plus_ride_s` are those of the served, so read them beside `service_rate`.
 - **While a run goes on** `requests` are all submitted so far, rates and waits rest on the settled ones, and
   `requests_unfinished` is absent.
-- Not measured: `vkm_reposition` and `kerb_blocked_s`, as no event says that an empty vehicle moves to a
-  waiting place, or that traffic keeps one at the kerb.
+- Not measured: `kerb_blocked_s`, as no event says that traffic keeps a vehicle at the kerb.
 """
 
 

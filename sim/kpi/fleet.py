@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sim.events import DroppedOff, PickedUp, VehicleRetired, VehicleStarted
+from sim.events import DroppedOff, PickedUp, RepositionBegan, RepositionEnded, VehicleRetired, VehicleStarted
 from sim.kpi.record import KpiRecord, ratio, total
 from sim.kpi.riders import Journey
 from sim.scenario import Scenario
@@ -27,6 +28,8 @@ class VehicleLedger:
     first_pickup_s: float | None = None
     last_dropoff_s: float | None = None
     retired: VehicleRetired | None = None
+    repositioning: bool = False
+    reposition_m: float = 0.0
     reported_loads: set[int] = field(default_factory=set)
 
     @property
@@ -69,6 +72,11 @@ class VehicleLedger:
             self.occupied_since_s = None
         self.reported_loads.add(event.load)
 
+    def reposition(self, event: RepositionBegan | RepositionEnded) -> Iterator[str]:
+        """Book the begin or the end of a drive to a waiting place; yields what cannot be."""
+        yield from self._drive_to(event.odometer_m)
+        self.repositioning = isinstance(event, RepositionBegan)
+
     def retire(self, event: VehicleRetired) -> Iterator[str]:
         """Book the end of the duty; yields what cannot be."""
         yield from self._drive_to(event.odometer_m)
@@ -97,6 +105,8 @@ class VehicleLedger:
         if driven_m > 0:
             load = self.load
             self.by_load_m[load] = self.by_load_m.get(load, 0.0) + driven_m
+            if self.repositioning and not load:
+                self.reposition_m += driven_m
             self.odometer_m = odometer_m
             if len(self.on_board) > 1:
                 self.shared.update(self.on_board)
@@ -109,6 +119,7 @@ class FleetSums:
     vehicles: int
     vkm: float
     by_load_km: tuple[float, ...]
+    reposition_km: float
     duty_h: float
     occupied_h: float
     revenue_h: float
@@ -128,6 +139,7 @@ def fleet_sums(ledgers: Sequence[VehicleLedger], *, now_s: float) -> FleetSums:
         vehicles=len(ledgers),
         vkm=sum(one.odometer_m for one in ledgers) / 1000,
         by_load_km=tuple(metres / 1000 for metres in by_load_m),
+        reposition_km=sum(one.reposition_m for one in ledgers) / 1000,
         duty_h=sum(one.duty_s(now_s) for one in ledgers) / 3600,
         occupied_h=sum(one.occupied_until(now_s) for one in ledgers) / 3600,
         revenue_h=sum(one.revenue_s() for one in ledgers) / 3600,
@@ -167,10 +179,23 @@ def fleet_records(
     yield from _cost(sums, scenario=scenario, served=served, direct_pax_km=direct_pax_km, operator_h=operator_h)
 
 
+def onboard_km(journey: Journey, fleet: Mapping[str, VehicleLedger]) -> float:
+    """Return the km of a rider on board; one who never alights rides to where the vehicle has come."""
+    metres = 0.0
+    for pickup, dropoff in itertools.zip_longest(journey.pickups, journey.dropoffs):
+        if pickup is None:
+            break
+        vehicle = fleet.get(pickup.vehicle_id)
+        end_m = dropoff.odometer_m if dropoff else vehicle.odometer_m if vehicle else pickup.odometer_m
+        metres += end_m - pickup.odometer_m
+    return journey.request.size * metres / 1000
+
+
 def _distances(sums: FleetSums, *, boardings: int) -> Iterator[KpiRecord]:
     n, vkm, empty_km = sums.vehicles, sums.vkm, sums.by_load_km[0]
     yield from total("vkm_total", vkm, n=n)
     yield from total("vkm_empty", empty_km, n=n)
+    yield from total("vkm_reposition", sums.reposition_km, n=n)
     yield from ratio("empty_ratio", empty_km, vkm, n=n)
     for load, km in enumerate(sums.by_load_km):
         yield from total("vkm_by_load", km, n=n, stat=str(load))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import singledispatchmethod
@@ -12,7 +11,7 @@ from typing import Any
 from sim import events as ev
 from sim.errors import InvariantError, OutputError
 from sim.kpi.catalogue import ALL, BOOKED, CARS, WHEELCHAIR
-from sim.kpi.fleet import VehicleLedger, fleet_records, fleet_sums
+from sim.kpi.fleet import VehicleLedger, fleet_records, fleet_sums, onboard_km
 from sim.kpi.operators import IncidentBook
 from sim.kpi.others import OtherTraffic, other_records, read_others
 from sim.kpi.promises import promise_records, promise_violations
@@ -31,6 +30,7 @@ _RANK: dict[type[ev.Event], int] = {
     ev.RequestSubmitted: 0,
     ev.VehicleStarted: 0,
     ev.PickedUp: 1,
+    ev.RepositionEnded: 1,
     ev.IncidentBegan: 1,
     ev.HandlingBegan: 2,
     ev.IncidentEnded: 3,
@@ -49,6 +49,8 @@ _OfRequest = (
     | ev.Promised
     | ev.PromiseBroken
 )
+
+_OfVehicle = ev.PickedUp | ev.DroppedOff | ev.RepositionBegan | ev.RepositionEnded | ev.VehicleRetired
 
 
 class Measurement:
@@ -132,7 +134,7 @@ class Measurement:
     def pax_km_of_riders(self) -> float:
         """Return the km that riders were on board by their own boardings and alightings."""
         self._settle()
-        return sum(_onboard_km(journey, self._fleet) for journey in self.journeys())
+        return sum(onboard_km(journey, self._fleet) for journey in self.journeys())
 
     def pax_km_of_vehicles(self) -> float:
         """Return load × distance over the vehicles, in km."""
@@ -192,7 +194,7 @@ class Measurement:
             self._violations.append(f"{event.kind} of request {event.request_id}, which was never submitted")
         return journey
 
-    def _vehicle(self, event: ev.PickedUp | ev.DroppedOff | ev.VehicleRetired) -> VehicleLedger | None:
+    def _vehicle(self, event: _OfVehicle) -> VehicleLedger | None:
         vehicle = self._fleet.get(event.vehicle_id)
         if vehicle is None:
             self._violations.append(f"{event.kind} of vehicle {event.vehicle_id}, which never started")
@@ -296,6 +298,11 @@ class Measurement:
             self._violations += vehicle.retire(event)
 
     @_take.register
+    def _repositioned(self, event: ev.RepositionBegan | ev.RepositionEnded) -> None:
+        if (vehicle := self._vehicle(event)) is not None:
+            self._violations += vehicle.reposition(event)
+
+    @_take.register
     def _incident_began(self, event: ev.IncidentBegan) -> None:
         self._violations += self._incidents.begin(event, known=event.vehicle_id in self._fleet)
 
@@ -377,18 +384,6 @@ def _scopes(request: ev.RequestSubmitted) -> list[str]:
     own = [scope for scope, holds in ((BOOKED, request.booked_s is not None), (WHEELCHAIR, request.wheelchairs > 0))
            if holds]  # fmt: skip
     return [*request.scopes, *own]
-
-
-def _onboard_km(journey: Journey, fleet: dict[str, VehicleLedger]) -> float:
-    """Return the km of a rider on board; one who never alights rides to where the vehicle has come."""
-    metres = 0.0
-    for pickup, dropoff in itertools.zip_longest(journey.pickups, journey.dropoffs):
-        if pickup is None:
-            break
-        vehicle = fleet.get(pickup.vehicle_id)
-        end_m = dropoff.odometer_m if dropoff else vehicle.odometer_m if vehicle else pickup.odometer_m
-        metres += end_m - pickup.odometer_m
-    return journey.request.size * metres / 1000
 
 
 def _read_dispatch_ms(path: Path) -> list[float]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.engine.kerbs import SPACING_M, kerb_m
+from sim.network.boarding import SPACING_M, kerb_m
 
 LENGTHS = st.floats(1, 5000)
 

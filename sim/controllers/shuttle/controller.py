@@ -12,9 +12,11 @@ from pydantic import Field
 from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, RiderPlan
 from sim.controllers.fleet import waiting_fleet
 from sim.controllers.shuttle.admission import TOO_TIGHT, ruled_out
+from sim.controllers.shuttle.departures import DepartureParameters, Departures
 from sim.controllers.shuttle.duties import Duties, posts_of
 from sim.controllers.shuttle.knowledge import Knowledge, LearningParameters
 from sim.controllers.shuttle.layout import Layout
+from sim.controllers.shuttle.rebalancing import Rebalancing, RebalancingParameters
 from sim.controllers.shuttle.ride import Ride, in_time, rides_of
 from sim.controllers.shuttle.shuttle import Shuttle, Start
 from sim.controllers.shuttle.slack import Breaches, kept_free, with_slack
@@ -37,7 +39,7 @@ AHEAD_SHARE = 0.1
 """Time to the next attempt for a booking that found no place, as a share of the time to its wish."""
 
 
-class InsertionParameters(LearningParameters):
+class InsertionParameters(LearningParameters, RebalancingParameters, DepartureParameters):
     """Parameters of the controller `insertion`."""
 
     alpha: float = Field(
@@ -134,6 +136,8 @@ class Insertion:
         self._duties = Duties()
         self._fleet: Fleet
         self._limits: RequestLimits
+        self._rebalancing: Rebalancing | None = None
+        self._departures = Departures(parameters)
 
     def prepare(self, inputs: Inputs) -> Preparation:
         """Place the fleet at its depot or spread it, and let every rider wait for a shuttle at the origin.
@@ -158,6 +162,7 @@ class Insertion:
         self._fleet, self._limits = fleet, inputs.scenario.requests
         areas = Areas(inputs.network.areas, inputs.graph)
         self._territory = Territory(self._limits, fleet.parts, lambda place: areas.holding(*place))
+        self._rebalancing = Rebalancing.of(inputs, self.parameters)
         riders = tuple(RiderPlan(rider, rider.earliest_s, (RideLeg("taxi"),)) for rider in inputs.riders)
         vehicles = waiting_fleet(inputs)
         self._duties = Duties(posts_of(inputs, fleet.parts, vehicles), slack_s=self.parameters.duty_slack_s)
@@ -176,12 +181,17 @@ class Insertion:
         refreshed = self._knowledge.follow(world)
         starts = [self._observe(vehicle, world) for vehicle in vehicles]
         moment = Moment(world, vehicles, [self._shuttles[vehicle.id] for vehicle in vehicles], starts)
+        if self._rebalancing is not None:
+            self._rebalancing.learn(world)
         due = self._due(world)
         news = self._place(moment, due, refreshed=refreshed) if due or refreshed else False
         if news or gone or refreshed:
             self._improve(moment)
         for vehicle, one in zip(vehicles, moment.shuttles, strict=True):
             self._duties.direct(vehicle, one, self._rides, now_s=world.time_s, way_s=self._way_s)
+            self._departures.hold(vehicle, one, self._rides, self._knowledge.travel_times, time_s=world.time_s)
+        if self._rebalancing is not None:
+            self._rebalancing.move(world, vehicles, moment.shuttles, starts, rides=self._rides, fleet=self._fleet)
         changed = {vehicle.id: one for vehicle, one in zip(vehicles, moment.shuttles, strict=True) if one.changed}
         if changed:
             world.set_plans({name: one.tasks(self._rides) for name, one in changed.items()})

@@ -38,7 +38,8 @@ class Shuttle:
     """A vehicle's plan, the last stop it finished, and since when it stands where.
 
     `changed` tells that the plan has not been handed to the world yet, `visit_first` and `visit_last` where the vehicle
-    goes and stands before and after its stops.
+    goes and stands before and after its stops; `waits_at` is where it waits for more of them, with none, and `held`
+    before which stop it stands, and where.
     """
 
     plan: list[PlannedStop] = field(default_factory=list)
@@ -48,11 +49,20 @@ class Shuttle:
     stands_since_s: float = 0.0
     visit_first: Visit | None = None
     visit_last: Visit | None = None
+    waits_at: Visit | None = None
+    held: tuple[PlannedStop, Visit] | None = None
 
     def tasks(self, rides: Mapping[str, Ride]) -> tuple[Task, ...]:
         """Return what the world is to carry out: the stops where somebody boards or alights, and visits around them."""
-        stops = [stop for stop in self.plan if rides[stop.request_id].errand is None]
-        return tuple(task for task in (self.visit_first, *stops, self.visit_last) if task is not None)
+        tasks: list[Task] = [*self.stops(rides)]
+        last = self.visit_last if self.visit_last is not None or tasks or self.visit_first else self.waits_at
+        if self.held is not None and self.held[0] in tasks:
+            tasks.insert(tasks.index(self.held[0]), self.held[1])
+        return tuple(task for task in (self.visit_first, *tasks, last) if task is not None)
+
+    def stops(self, rides: Mapping[str, Ride]) -> list[PlannedStop]:
+        """Return the stops of the plan where somebody boards or alights."""
+        return [stop for stop in self.plan if rides[stop.request_id].errand is None]
 
     def drop(self, request_id: str) -> bool:
         """Take a request out of the plan; return whether it was there."""

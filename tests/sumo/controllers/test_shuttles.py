@@ -127,6 +127,9 @@ def require_balance(events: Sequence[Event], riders: Sequence[Rider]) -> Counter
         Insertion(InsertionParameters()),
         Lns(LnsParameters(iterations=50)),
         Hindsight(HindsightParameters(iterations=50, first_iterations=200)),
+        Insertion(
+            InsertionParameters(waiting="wait_first", rebalance_s=30, rebalance_cell_m=200, rebalance_worth_s=2000)
+        ),
     ],
 )
 def test_requests_of_every_kind_come_to_an_end(

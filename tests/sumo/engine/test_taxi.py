@@ -10,10 +10,10 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from sim.engine.kerbs import kerb_m
 from sim.engine.sumo import EngineName
 from sim.errors import ControllerError
 from sim.events import Arrived, DroppedOff, Event, PickedUp, Rejected, StopServed, Unfinished
+from sim.network.boarding import kerb_m
 from sim.world import PlannedStop, World
 from tests.sumo.conftest import Grid, rider
 
