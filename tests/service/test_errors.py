@@ -65,7 +65,7 @@ def test_requests_of_a_wrong_shape(refusing: httpx.Client, body: object, says: s
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"fleet.wheels": 4}, "fleet.wheels: unknown field; allowed are alighting_s, battery"),
+        ({"fleet.wheels": 4}, "fleet.wheels: unknown field; allowed are alighting_s, areas, battery"),
         ({"time.end_s": "yesterday"}, "time.end_s"),
         ({"time.end_s": 0}, "must come after begin_s"),
         ({"title": 3}, "title"),
