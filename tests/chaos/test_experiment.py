@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -46,8 +47,10 @@ def start(processes: Processes, tmp_path: Path) -> Start:
 
 
 def finished(folder: Path) -> dict[str, int]:
-    """Return the runs in the store with the time of their manifests."""
-    return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob(f"runs/store/*/{MANIFEST}")}
+    """Return the finished runs in the store with the time of their manifests; interrupted ones are made again."""
+    manifests = {path: json.loads(path.read_text()) for path in folder.glob(f"runs/store/*/{MANIFEST}")}
+    done = [path for path, manifest in manifests.items() if manifest["status"] == "finished"]
+    return {path.parent.name: path.stat().st_mtime_ns for path in done}
 
 
 def results(folder: Path) -> pd.DataFrame:
