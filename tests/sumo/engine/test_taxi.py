@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-import numpy as np
 import pytest
 
 from sim.engine.sumo import EngineName
@@ -186,56 +185,6 @@ def test_a_rider_who_boards_is_not_taken_back(on_grid: Grid) -> None:
 
     with pytest.raises(ControllerError, match=r"r1 never dropped off|r1 cannot be taken back while the vehicle stands"):
         on_grid.run(script, [rider(1, "B1C1", "C3D3")])
-
-
-class Restless:
-    """Plans each rider alone, in any vehicle, and moves some of those who wait to another one every 10 s."""
-
-    def __init__(self, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._plans: dict[str, list[str]] = {}
-        self._boarded: set[str] = set()
-        self.moves = 0
-
-    def __call__(self, world: World) -> None:
-        if world.time_s % 10:
-            return
-        vehicles = world.vehicles()
-        self._boarded.update(*(vehicle.on_board for vehicle in vehicles))
-        known = {one for riders in self._plans.values() for one in riders}
-        free = [request.id for request in world.waiting() if request.id not in known]
-        plans: dict[str, list[str]] = {}
-        ahead: dict[str, list[PlannedStop]] = {}
-        for vehicle in vehicles:
-            waiting = [one for one in self._plans.get(vehicle.id, []) if one not in self._boarded]
-            leaves = [one for one in waiting[vehicle.locked :] if self._rng.random() < 0.3]
-            self.moves += len(leaves)
-            free += leaves
-            plans[vehicle.id] = [one for one in waiting if one not in leaves]
-            ahead[vehicle.id] = [PlannedStop(one, pickup=False) for one in vehicle.on_board]
-        for one in free:
-            plans[vehicles[int(self._rng.integers(len(vehicles)))].id].append(one)
-        self._plans = plans
-        world.set_plans({name: ahead[name] + plan(*(f"{sign}{one}" for one in riders for sign in "+-"))
-                         for name, riders in plans.items()})  # fmt: skip
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_riders_moved_at_random_all_arrive_and_the_engines_agree(on_grid: Grid, seed: int) -> None:
-    edges = ["B1C1", "C1C2", "C2C3", "D3D2", "B2B3", "A1A2"]
-    draw = np.random.default_rng(seed)
-    riders = []
-    for number in range(1, 13):
-        origin, destination = draw.choice(len(edges), 2, replace=False)
-        riders.append(rider(number, edges[origin], edges[destination], at_s=20.0 + 12 * number))
-    scenario = on_grid.scenario(vehicles=3, seats=2, drain_s=3000)
-    scripts = Restless(seed), Restless(seed)
-    events, outcome = on_grid.run(scripts[0], riders, name="a", scenario=scenario)
-    again, _ = on_grid.run(scripts[1], riders, name="b", engine="traci", scenario=scenario)
-    assert events == again
-    assert len(only(events, Arrived)) == len(riders)
-    assert outcome.end == "finished"
-    assert scripts[0].moves > 10
 
 
 @pytest.mark.parametrize(
