@@ -31,7 +31,6 @@ class Booking:
     rider: Rider
     request: Request
     promise: Offer | None = None
-    open: bool = False
     come: bool = False
     boarded: bool = False
     settled: bool = False
@@ -113,7 +112,6 @@ class Riders:
             if booking.settled:
                 continue
             if moment == "asks":
-                booking.open = True
                 asks.append(booking)
                 self._look_ahead(booking)
             elif moment == "comes":
@@ -177,7 +175,7 @@ class Riders:
     def reopen(self, request_id: str) -> Request:
         """Return a request to be planned anew: where its riders board and alight is settled, if a promise says so."""
         booking = self.bookings[request_id]
-        booking.open = booking.reopened = True
+        booking.reopened = True
         promise = booking.promise
         boarding = promise.boarding if promise is not None and not booking.put_down else None
         alighting = promise.alighting if promise is not None else None
@@ -213,7 +211,7 @@ class Riders:
 
     def settle(self, booking: Booking) -> None:
         """Let a rider go who will not ride: out of SUMO, if there already."""
-        booking.settled, booking.open = True, False
+        booking.settled = True
         if booking.come:
             for person in booking.rider.persons:
                 self._port.remove_person(person)
