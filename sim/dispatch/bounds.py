@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.dispatch.battery import charged_m, has_battery, onward_m
 from sim.dispatch.plans import Plans
-from sim.dispatch.problem import TOLERANCE_S, Problem, kernel
+from sim.dispatch.problem import TOLERANCE_M, TOLERANCE_S, Problem, kernel
 from sim.dispatch.schedule import dwell_after, leg_s
 
 
@@ -80,3 +81,27 @@ def reaches(problem: Problem, plans: Plans, v: int, slot: int, s: int, begin: fl
     if node == ahead and slot <= plans.length[v]:
         return bool(begin <= plans.latest_s[v, slot] + TOLERANCE_S)
     return bool(end + leg_s(problem.travel_s, node, ahead) <= plans.latest_s[v, slot] + TOLERANCE_S)
+
+
+@kernel
+def lasts_with(problem: Problem, plans: Plans, r: int, v: int, after: int, until: int) -> bool:
+    """Return whether the charge lasts with a request that boards behind slot `after`, -1: has boarded, and alights.
+
+    Of one that charges itself nothing is said: it parts a stretch, which timing looks at.
+    """
+    batteries, requests = problem.batteries, problem.requests
+    if not has_battery(problem, v) or charged_m(batteries, 2 * r + 1) > 0.0:
+        return True
+    here, there = requests.node[2 * r], requests.node[2 * r + 1]
+    node, ahead, spare = plans.node[v, until], plans.node[v, until + 1], plans.spare_m[v, until] + TOLERANCE_M
+    added = onward_m(batteries, there, ahead) - onward_m(batteries, node, ahead)
+    if after == until:
+        return bool(batteries.way_m[node, here] + batteries.way_m[here, there] + added <= spare)
+    added += batteries.way_m[node, there]
+    if after < 0:
+        return bool(added <= spare)
+    node, ahead = plans.node[v, after], plans.node[v, after + 1]
+    before = batteries.way_m[node, here] + batteries.way_m[here, ahead] - batteries.way_m[node, ahead]
+    if plans.stretch[v, after] == plans.stretch[v, until]:
+        return bool(before + added <= spare)
+    return bool(before <= plans.spare_m[v, after] + TOLERANCE_M and added <= spare)

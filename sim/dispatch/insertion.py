@@ -5,9 +5,10 @@ look each, and bounds from below what the request adds to the plans of the other
 the least bound is searched first, and after it only those whose bound lies below the best place found.
 
 A place is looked at in constant time first: what its ways cost, whether the vehicle comes in time from the slot
-before, carries the load, reaches the slot behind before its latest start, and keeps the request's own ride. Only
-a place that passes and would be the cheapest so far is timed in full, by the rules of `schedule`, so that what is
-returned is exact. The looks are necessary conditions where travel times obey the triangle inequality.
+before, carries the load, reaches the slot behind before its latest start, and keeps the request's own ride, and
+whether the charge lasts. Only a place that passes and would be the cheapest so far is timed in full, by the rules of
+`schedule`, so that what is returned is exact. The looks are necessary conditions where travel times obey the triangle
+inequality.
 
 Ties fall to the first vehicle, then the earlier boarding, then the earlier alighting.
 """
@@ -20,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from sim.dispatch.bounds import bound_all, has_room, reaches
+from sim.dispatch.bounds import bound_all, has_room, lasts_with, reaches
 from sim.dispatch.plans import (
     Plans,
     carries,
@@ -274,6 +275,8 @@ def _alighting_in(problem: Problem, plans: Plans, search: Search, r: int, v: int
 @kernel
 def _timed(problem: Problem, plans: Plans, search: Search, r: int, v: int, place: Place, best: Place) -> Place:
     """Time a plan with a request at a place; return the place with its full cost, or `best` if that stays best."""
+    if not lasts_with(problem, plans, r, v, place.after, place.until):
+        return best
     draft, weights = search.draft, problem.weights
     first = place.after if place.after >= 0 else place.until
     count = _draw_up(problem, plans, draft, r, v, place)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.dispatch.battery import has_battery, lay_spare
 from sim.dispatch.marks import Marks
 from sim.dispatch.problem import Floats, Ints, Problem, kernel
 from sim.dispatch.schedule import Draft, drive_cost, lay_latest, rider_cost, settle
@@ -23,7 +24,9 @@ class Plans(NamedTuple):
     """Plans as rows of slots: slot 0 is the vehicle's start, slots 1 to n hold its stops, slot n + 1 is its end.
 
     `begin_s` and `end_s` are those of `Draft`, `latest_s` is the latest start that leaves the plan feasible, and
-    `load` is what is on board after a slot, shape (vehicles, slots, dimensions). `length` is how many stops a plan
+    `load` is what is on board after a slot, shape (vehicles, slots, dimensions). By how much the way from a slot to the
+    next may become longer is `spare_m`, all ways between two chargers together, the first of which leaves slot
+    `stretch`; neither has slots unless there are batteries. `length` is how many stops a plan
     has, `drive` and `rider` are its costs. `slot` holds by stop and `vehicle` by request: -1 for one whose alighting
     is in no plan. `free_node` and `free_s` are where and when a vehicle's lock ends. `bound` and `among` are
     scratch: what the request looked at last adds to each plan at least, and the plans to be searched for it.
@@ -35,6 +38,8 @@ class Plans(NamedTuple):
     end_s: Floats
     latest_s: Floats
     load: Ints
+    stretch: Ints
+    spare_m: Floats
     length: Ints
     drive: Floats
     rider: Floats
@@ -50,6 +55,7 @@ def blank_plans(problem: Problem, width: int) -> Plans:
     """Return empty plans with room for `width` stops each."""
     size, dimensions = problem.vehicles.load.shape
     requests, shape = len(problem.requests.riders), (size, width + 2)
+    charging = shape if len(problem.batteries.range_m) else (size, 0)
     return Plans(
         stop=np.zeros(shape, np.int64),
         node=np.zeros(shape, np.int64),
@@ -57,6 +63,8 @@ def blank_plans(problem: Problem, width: int) -> Plans:
         end_s=np.zeros(shape),
         latest_s=np.zeros(shape),
         load=np.zeros((*shape, dimensions), np.int64),
+        stretch=np.zeros(charging, np.int64),
+        spare_m=np.zeros(charging),
         length=np.zeros(size, np.int64),
         drive=np.zeros(size),
         rider=np.zeros(size),
@@ -120,6 +128,8 @@ def refresh(problem: Problem, plans: Plans, v: int, draft: Draft) -> bool:
         return False
     _lay_load(problem, plans, v)
     lay_latest(problem, v, draft, count, plans.latest_s[v])
+    if has_battery(problem, v):
+        lay_spare(problem, v, draft.stop, draft.node, count, plans.stretch[v], plans.spare_m[v])
     for k in range(count + 2):
         plans.node[v, k] = draft.node[k]
         plans.begin_s[v, k] = draft.begin_s[k]
@@ -209,6 +219,8 @@ def _copy_plan(source: Plans, target: Plans, v: int) -> None:
         target.latest_s[v, k] = source.latest_s[v, k]
         for d in range(source.load.shape[2]):
             target.load[v, k, d] = source.load[v, k, d]
+        if source.spare_m.shape[1] > 0:
+            target.stretch[v, k], target.spare_m[v, k] = source.stretch[v, k], source.spare_m[v, k]
         if 1 <= k <= source.length[v]:
             target.slot[s] = k
             if s % 2 == 1:

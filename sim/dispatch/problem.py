@@ -30,6 +30,9 @@ Function = TypeVar("Function", bound=Callable[..., object])
 TOLERANCE_S = 1e-6
 """Slack in every comparison of times, so that a limit met exactly is met."""
 
+TOLERANCE_M = 1e-3
+"""The same for ways that a charge has to last for."""
+
 NOWHERE = -1
 """The end node of a vehicle that may stay where its plan ends."""
 
@@ -99,6 +102,31 @@ class Vehicles(NamedTuple):
     locked: Ints
 
 
+class Batteries(NamedTuple):
+    """How far vehicles can drive, in metres; without rows nobody has a battery.
+
+    Attributes
+    ----------
+    way_m
+        From node to node, shape (nodes, nodes).
+    to_charger_m
+        The way from each node to a charger, which the charge has to last for at the end of every plan.
+    range_m
+        By vehicle: how far it can drive from its start; `inf` without a battery.
+    charged_m
+        By request: how far a vehicle can drive from the alighting on, because it has charged until then; 0 for
+        requests that charge nothing.
+    """
+
+    way_m: Floats
+    to_charger_m: Floats
+    range_m: Floats
+    charged_m: Floats
+
+
+NO_BATTERIES = Batteries(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros(0))
+
+
 class Weights(NamedTuple):
     """What the cost of a plan counts: per unit of `Problem.cost`, and per second and rider.
 
@@ -123,6 +151,8 @@ class Problem(NamedTuple):
     hold
         Whether a vehicle may stand with its work done, so that a boarding that would come too early for its
         ride, or a departure too early for its duty, comes later. Without it a vehicle does all as soon as it can.
+    batteries
+        How far vehicles can drive.
     """
 
     travel_s: Floats
@@ -131,6 +161,7 @@ class Problem(NamedTuple):
     vehicles: Vehicles
     weights: Weights
     hold: bool
+    batteries: Batteries = NO_BATTERIES
 
 
 def laid_out(problem: Problem) -> Problem:
@@ -151,6 +182,7 @@ def laid_out(problem: Problem) -> Problem:
         vehicles=Vehicles(**_columns(problem.vehicles)),
         weights=Weights(*(float(weight) for weight in problem.weights)),
         hold=bool(problem.hold),
+        batteries=Batteries(*(_as_taken(column, np.float64) for column in problem.batteries)),
     )
     for fault in _faults(problem):
         raise _error(fault)
@@ -192,11 +224,23 @@ def _faults(problem: Problem) -> Iterator[str]:
         if matrix.size and not matrix.min() >= 0:  # nan is passed on by min
             yield f"{name} holds nan or a value below 0"
     yield from _column_faults(requests, vehicles, nodes)
+    if len(problem.batteries.range_m):
+        yield from _battery_faults(problem.batteries, nodes, vehicles=size, requests=count)
     weights = problem.weights
     if not min(weights) >= 0:
         yield f"weights must be at least 0, found {weights}"
     if not weights.wait >= weights.ride:
         yield f"weights.wait must not be below weights.ride, found {weights}"
+
+
+def _battery_faults(batteries: Batteries, nodes: int, *, vehicles: int, requests: int) -> Iterator[str]:
+    shapes = {"way_m": (nodes, nodes), "to_charger_m": (nodes,), "range_m": (vehicles,), "charged_m": (requests,)}
+    for name, shape in shapes.items():
+        column = getattr(batteries, name)
+        if column.shape != shape:
+            yield f"batteries.{name} has the shape {column.shape}, allowed is {shape}"
+        if not (column >= 0).all():
+            yield f"batteries.{name} holds nan or a value below 0"
 
 
 def _column_faults(requests: Requests, vehicles: Vehicles, nodes: int) -> Iterator[str]:

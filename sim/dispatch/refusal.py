@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from sim.dispatch.battery import has_battery, lasts
 from sim.dispatch.problem import TOLERANCE_S, Ints, Problem, kernel, laid_out, require_plans, smallest_problem
 from sim.dispatch.relax import hurry
 from sim.dispatch.schedule import Draft, blank_draft
@@ -21,10 +22,11 @@ class Cause(StrEnum):
     DETOUR = "detour_limit"
     ARRIVAL = "no_vehicle_by_latest_arrival"
     DUTY = "end_of_duty"
+    CHARGE = "battery"
     OTHERS = "limits_of_accepted_riders"
 
 
-REACH, WAIT, CAPACITY, RIDE, BY, END, BOUND = range(len(Cause))
+REACH, WAIT, CAPACITY, RIDE, BY, END, POWER, BOUND = range(len(Cause))
 
 
 def why_none(problem: Problem, plans: Sequence[Sequence[int]], request: int) -> Cause:
@@ -102,6 +104,8 @@ def _check(problem: Problem, draft: Draft, count: int, v: int, r: int) -> int:
         failed = BY
     elif not _ends(problem, draft, count, v):
         failed = END
+    elif has_battery(problem, v) and not lasts(problem, v, draft.stop, draft.node, count):
+        failed = POWER
     else:
         # what keeps every limit was passed over by the search, which ways that break the triangle inequality can do
         failed = BOUND

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.dispatch.battery import has_battery, lift_charge
 from sim.dispatch.problem import Floats, Ints, Problem, kernel, laid_out, require_plans
 from sim.dispatch.schedule import Draft, blank_draft, leg_s, settle
 
@@ -19,13 +20,15 @@ class _Limits(NamedTuple):
     max_ride_s: Floats
     latest_end_s: Floats
     max_duration_s: Floats
+    range_m: Floats
+    charged_m: Floats
 
 
 def relax(problem: Problem, plans: Sequence[Sequence[int]]) -> Problem:
     """Return the problem with the limits that the plans break lifted to what happens as soon as possible.
 
-    What is lifted are latest starts, longest rides, latest ends and longest duties, each only where it is broken;
-    `due_s` stays, so lateness costs as before. Capacity is never lifted. The limits are columns of their own.
+    What is lifted are latest starts, longest rides, latest ends, longest duties and charges that do not last, each only
+    where it is broken; `due_s` stays, so lateness costs as before. Capacity is never lifted. The limits are columns of their own.
 
     Raises
     ------
@@ -34,12 +37,14 @@ def relax(problem: Problem, plans: Sequence[Sequence[int]]) -> Problem:
     """
     problem = laid_out(problem)
     require_plans(problem, plans)
-    requests, vehicles = problem.requests, problem.vehicles
+    requests, vehicles, batteries = problem.requests, problem.vehicles, problem.batteries
     limits = _Limits(
         requests.latest_s.copy(),
         requests.max_ride_s.copy(),
         vehicles.latest_end_s.copy(),
         vehicles.max_duration_s.copy(),
+        batteries.range_m.copy(),
+        batteries.charged_m.copy(),
     )
     ends = np.array([0, *itertools.accumulate(len(plan) for plan in plans)], np.int64)
     draft = blank_draft(len(requests.riders), max((len(plan) for plan in plans), default=0))
@@ -47,6 +52,7 @@ def relax(problem: Problem, plans: Sequence[Sequence[int]]) -> Problem:
     return problem._replace(
         requests=requests._replace(latest_s=limits.latest_s, max_ride_s=limits.max_ride_s),
         vehicles=vehicles._replace(latest_end_s=limits.latest_end_s, max_duration_s=limits.max_duration_s),
+        batteries=batteries._replace(range_m=limits.range_m, charged_m=limits.charged_m),
     )
 
 
@@ -60,6 +66,8 @@ def _lift_all(problem: Problem, stops: Ints, ends: Ints, draft: Draft, limits: _
             _draw_up(problem, v, stops, ends[v], count, draft)
             hurry(problem, draft, count)
             _lift(problem, v, draft, count, limits)
+            if has_battery(problem, v):
+                lift_charge(problem, v, draft.stop, draft.node, count, limits.range_m, limits.charged_m)
 
 
 @kernel

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.dispatch.battery import has_battery, lasts, left_at_end_m
 from sim.dispatch.problem import TOLERANCE_S, Floats, Ints, Problem, kernel, laid_out
 from sim.errors import ControllerError
 
@@ -71,8 +72,11 @@ def dwell_after(problem: Problem, node: int, begin: float, end: float, s: int) -
 def settle(problem: Problem, v: int, draft: Draft, count: int, first: int) -> bool:
     """Time the slots from `first` on, from the times before it; return whether every limit holds.
 
-    `draft.begin_s` holds what is known to bound the times from below: `-inf` where nothing is.
+    `draft.begin_s` holds what is known to bound the times from below: `-inf` where nothing is. The charge does not
+    depend on the times, and is looked at before them.
     """
+    if has_battery(problem, v) and not lasts(problem, v, draft.stop, draft.node, count):
+        return False
     low, rounds = first, 0
     while low <= count + 1:
         if rounds > count // 2 + 2:
@@ -223,11 +227,15 @@ def drive_cost(problem: Problem, draft: Draft, count: int) -> float:
 
 
 class Timing(NamedTuple):
-    """When a vehicle leaves its start, its dwells begin, and it reaches its end."""
+    """When a vehicle leaves its start, its dwells begin, and it reaches its end; how far it can drive from there.
+
+    `left_m` does not count the way to a charger, and is inf without a battery.
+    """
 
     leave_s: float
     begin_s: tuple[float, ...]
     end_s: float
+    left_m: float
 
 
 def draw_up(problem: Problem, v: int, plan: Sequence[int]) -> Draft:
@@ -249,12 +257,12 @@ def time_plan(problem: Problem, v: int, plan: Sequence[int]) -> Timing:
     Raises
     ------
     ControllerError
-        The plan breaks a limit of time.
+        The plan breaks a limit of time, or its charge does not last.
     """
     problem = laid_out(problem)
     draft, count = draw_up(problem, v, plan), len(plan)
     if not settle(problem, v, draft, count, 1):
-        msg = f"plan of vehicle {v} breaks a limit of time: {list(plan)}"
+        msg = f"plan of vehicle {v} breaks a limit of time or range: {list(plan)}"
         raise ControllerError(msg)
-    begin_s = draft.begin_s.tolist()
-    return Timing(begin_s[0], tuple(begin_s[1:-1]), begin_s[-1])
+    begin_s, left_m = draft.begin_s.tolist(), left_at_end_m(problem, v, draft.stop, draft.node, count)
+    return Timing(begin_s[0], tuple(begin_s[1:-1]), begin_s[-1], float(left_m))

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.dispatch.battery import charged_m, has_battery
 from sim.dispatch.insertion import COST_STEP
-from sim.dispatch.problem import NOWHERE, TOLERANCE_S, Floats, Ints, Problem, kernel
+from sim.dispatch.problem import NOWHERE, TOLERANCE_M, TOLERANCE_S, Floats, Ints, Problem, kernel
 from sim.dispatch.schedule import Draft, drive_cost, dwell_after, leg_s, rider_cost, settle
 
 
@@ -25,8 +26,8 @@ class Tour(NamedTuple):
     The first rows hold by index of a stop: the `stop`, the index of its boarding in `pickup` (-1: none), whether it
     is `placed`, its node's index in `group`, and when the boarding of its request ended, `boarded_s`. `way_in` and
     `left` hold by group: the least cost of driving there, and how many of its stops are not placed. The others hold
-    by depth, which is how many stops are placed: the vehicle's `node`, begin and end of its dwell, the load on board,
-    the costs so far, the index `taken` to follow, and the one to be tried `next`. `best` is the order at hand.
+    by depth, which is how many stops are placed: the vehicle's `node`, begin and end of its dwell, how far it can still
+    drive, the load on board, the costs so far, the index `taken` to follow, and the one to be tried `next`. `best` is the order at hand.
     """
 
     stop: Ints
@@ -39,6 +40,7 @@ class Tour(NamedTuple):
     node: Ints
     begin_s: Floats
     end_s: Floats
+    range_m: Floats
     load: Ints
     drive: Floats
     rider: Floats
@@ -67,6 +69,7 @@ def blank_tour(width: int, dimensions: int) -> Tour:
         node=ints(),
         begin_s=floats(),
         end_s=floats(),
+        range_m=floats(),
         load=np.zeros((width + 1, dimensions), np.int64),
         drive=floats(),
         rider=floats(),
@@ -134,6 +137,7 @@ def _lay_stops(problem: Problem, tour: Tour, v: int, count: int) -> int:
     requests, vehicles, groups = problem.requests, problem.vehicles, 0
     tour.node[0], tour.begin_s[0], tour.end_s[0] = vehicles.node[v], vehicles.ready_s[v], vehicles.ready_s[v]
     tour.drive[0] = tour.rider[0] = 0.0
+    tour.range_m[0] = problem.batteries.range_m[v] if has_battery(problem, v) else np.inf
     for d in range(tour.load.shape[1]):
         tour.load[0, d] = vehicles.load[v, d]
     for k in range(count):
@@ -188,7 +192,19 @@ def _place(problem: Problem, tour: Tour, v: int, depth: int, k: int) -> bool:
     elif pickup >= 0:
         tour.boarded_s[k] = tour.boarded_s[pickup]
     tour.rider[depth + 1] = tour.rider[depth] + _stop_cost(problem, s, begin, tour.boarded_s[k])
-    return fits and _in_time(problem, tour, k, begin)
+    return _lasts(problem, tour, depth, s) and fits and _in_time(problem, tour, k, begin)
+
+
+@kernel
+def _lasts(problem: Problem, tour: Tour, depth: int, s: int) -> bool:
+    """Return whether the charge at a depth lasts to stop s, and note what is left behind it."""
+    arrives = leaves = tour.range_m[depth]
+    if arrives < np.inf:
+        arrives -= problem.batteries.way_m[tour.node[depth], problem.requests.node[s]]
+        charged = charged_m(problem.batteries, s)
+        leaves = charged if charged > 0.0 else arrives
+    tour.range_m[depth + 1] = leaves
+    return bool(arrives >= -TOLERANCE_M)
 
 
 @kernel

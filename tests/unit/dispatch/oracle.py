@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.dispatch.problem import NOWHERE, Floats, Problem, Requests, Vehicles, Weights
+from sim.dispatch.problem import NOWHERE, Batteries, Floats, Problem, Requests, Vehicles, Weights
 from sim.dispatch.solution import Solution
 
 NODES = 9
+BATTERY_SHARE = 0.4
 Bound = tuple[int, int, float]
 """Slot a begins no sooner than slot b plus a time."""
 
@@ -31,7 +32,7 @@ class Judged:
 
 def judge(problem: Problem, v: int, plan: Sequence[int]) -> Judged | None:
     """Return times and cost of a plan, or None where it breaks a limit."""
-    if not paired(problem, plan) or not carried(problem, v, plan):
+    if not paired(problem, plan) or not carried(problem, v, plan) or min(left_m(problem, v, plan)) < -1e-6:
         return None
     begin = _least(problem, v, plan)
     if begin is None or not _in_time(problem, v, plan, begin):
@@ -61,6 +62,22 @@ def carried(problem: Problem, v: int, plan: Sequence[int]) -> bool:
             if load[d] > problem.vehicles.capacity[v, d]:
                 return False
     return True
+
+
+def left_m(problem: Problem, v: int, plan: Sequence[int]) -> list[float]:
+    """Return how far the vehicle can still drive where it comes to a charger, and beyond the way to one at the end."""
+    if not len(problem.batteries.range_m) or np.isinf(problem.batteries.range_m[v]):
+        return [math.inf]
+    way_m, to_charger_m, range_m, charged_m = problem.batteries
+    nodes, levels = [node for node in _nodes(problem, v, plan) if node != NOWHERE], []
+    charge = float(range_m[v])
+    for n, (a, b) in enumerate(itertools.pairwise(nodes)):
+        charge -= float(way_m[a, b])
+        stop = plan[n] if n < len(plan) else 0
+        if stop % 2 and charged_m[stop // 2]:
+            levels.append(charge)
+            charge = float(charged_m[stop // 2])
+    return [*levels, charge - float(to_charger_m[nodes[-1]])]
 
 
 def _nodes(problem: Problem, v: int, plan: Sequence[int]) -> list[int]:
@@ -243,10 +260,31 @@ def random_problem(seed: int, *, count: int = 8, hold: bool | None = None) -> tu
     plans: list[list[int]] = [[] for _ in range(size)]
     for r in range(count - 2):
         _place(problem, plans, rng, r)
+    charges = np.random.default_rng([seed, 1])
+    if charges.random() < BATTERY_SHARE:
+        problem = with_batteries(problem, plans, charges)
     for v, plan in enumerate(plans):
         problem.requests.penalty[[stop // 2 for stop in plan]] = 1e7  # accepted: not to be given up for another
         vehicles.locked[v] = rng.integers(0, min(2, len(plan)) + 1)
     return problem, plans
+
+
+def with_batteries(problem: Problem, plans: Sequence[Sequence[int]], rng: np.random.Generator) -> Problem:
+    """Return the problem with charges that last for the plans, hardly more for some; some requests in them charge."""
+    way_m, size, count = random_ways(rng), len(plans), len(problem.requests.riders)
+    charged_m = np.zeros(count)
+    for v, plan in enumerate(plans):
+        for r in sorted({stop // 2 for stop in plan}):
+            if np.isnan(problem.requests.boarded_s[r]) and rng.random() < 0.3:
+                charged_m[r], problem.requests.vehicle[r] = 1.0, v
+    to_charger_m = way_m[:, rng.integers(0, NODES, 2)].min(axis=1)
+    problem = problem._replace(batteries=Batteries(way_m, to_charger_m, np.zeros(size), charged_m))
+    for v, plan in enumerate(plans):
+        charging = [stop // 2 for stop in plan if stop % 2 and charged_m[stop // 2]]
+        first, *later = (float(level) for level in left_m(problem, v, plan))
+        problem.batteries.range_m[v] = rng.integers(0, 60) - first if rng.random() < 0.8 else np.inf
+        charged_m[charging] += rng.integers(1, 60, len(charging)) - np.array(later)
+    return problem
 
 
 def _place(problem: Problem, plans: list[list[int]], rng: np.random.Generator, r: int) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.dispatch.insertion import Planner
-from sim.dispatch.problem import BY_STOP, NOWHERE, Problem, Requests, Vehicles, Weights
+from sim.dispatch.problem import BY_STOP, NOWHERE, Batteries, Problem, Requests, Vehicles, Weights
 from sim.dispatch.refusal import Cause, why_none
 from tests.unit.dispatch.oracle import random_problem
 
@@ -81,6 +81,17 @@ def test_each_limit_is_named_when_it_alone_stands_in_the_way(limits: dict[str, f
     assert why_none(problem, plans, 1) is cause
 
 
+def test_a_charge_that_does_not_last_is_named() -> None:
+    problem, plans = line()
+    problem.requests.node[-1] = 9  # 80 m with the rider on board, one piece more with the request, and one to a charger
+    for range_m, cause in ((99.0, Cause.CHARGE), (100.0, None)):
+        charges = Batteries(problem.travel_s, np.full(10, 10.0), np.array([range_m]), np.zeros(2))
+        charged = problem._replace(batteries=charges)
+        assert (Planner(charged, plans).best(1) is None) == (cause is not None)
+        if cause is not None:
+            assert why_none(charged, plans, 1) is cause
+
+
 def test_who_is_on_board_already_may_stand_in_the_way() -> None:
     problem, plans = line(rider_latest_s=80, rider_ride_s=80, pickup_s=70)
     problem.requests.service_s[-2:] = 5.0
@@ -144,10 +155,12 @@ def test_lifting_the_limit_named_brings_another_cause_or_a_place(seed: int) -> N
             requests.max_ride_s[r] = np.inf
         elif cause is Cause.ARRIVAL:
             requests.latest_s[2 * r + 1] = np.inf
+        elif cause is Cause.CHARGE:
+            problem.batteries.range_m[:] = np.inf
         else:
             vehicles.latest_end_s[:], vehicles.max_duration_s[:] = np.inf, np.inf
         if len(plans) == 1:
             assert Planner(problem, plans).best(r) is not None or why_none(problem, plans, r) is not cause
-        elif cause is Cause.DUTY:
+        elif cause in {Cause.DUTY, Cause.CHARGE}:
             return
     pytest.fail("no limit is left to stand in the way")
