@@ -213,6 +213,11 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         """Return what a vehicle's battery holds, Wh."""
         return float(self._lib.vehicle.getParameter(vehicle_id, "device.battery.chargeLevel"))
 
+    def charging_at(self, vehicle_id: str) -> str | None:
+        """Return the charging station at which a vehicle stands and charges, None where it does not."""
+        station = str(self._lib.vehicle.getParameter(vehicle_id, "device.battery.chargingStationId"))
+        return None if station == "NULL" else station
+
     def brake(self, vehicle_id: str, over_s: float) -> bool:
         """Slow a vehicle down for this long; return whether it is to stand then, and until `release`."""
         goal_mps = max(0.0, self.speed_mps(vehicle_id) - COMFORT_BRAKE_MPS2 * over_s)
@@ -304,11 +309,14 @@ class SumoPort(AbstractContextManager["SumoPort"]):
     def end_visit(self, vehicle_id: str) -> None:
         """Let a taxi that has been dispatched leave a place that it visits, or drive there no more.
 
-        Mostly the dispatch has seen to it. One that believes in riders who are none appends the new stops to its own.
+        Mostly the dispatch has seen to it, at once and untold like `_resume`. One that believes in riders who are none
+        appends the new stops to its own.
         """
         domain = self._lib.vehicle
         stops = domain.getStops(vehicle_id, 1)
         if not stops or stops[0].duration < HELD_S / 2:
+            if not domain.isStopped(vehicle_id):
+                self._resumed.append(vehicle_id)
             return
         if domain.isStopped(vehicle_id):
             self._resume(vehicle_id)
