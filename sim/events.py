@@ -303,17 +303,30 @@ class VehicleBrokeDown(Event):
 
 @event(
     "vehicle_retired", vehicle_id="shuttle.3", odometer_m=84210.0, duty_s=14400.0, consumed_wh=21000.0,
-    regenerated_wh=3000.0,
+    regenerated_wh=3000.0, charge_kwh=97.0,
 )  # fmt: skip
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleRetired(Event):
-    """A fleet vehicle's sums at the end of its duty; the energy is None where the fleet has no battery model."""
+    """A fleet vehicle's sums and its charge at the end of its duty; what is of energy is None without a battery."""
 
     vehicle_id: str
     odometer_m: float
     duty_s: float
     consumed_wh: float | None
     regenerated_wh: float | None
+    charge_kwh: float | None = None
+
+
+@event("charged", vehicle_id="shuttle.3", charger="charger.1", begin_s=25200.0, charge_kwh=31.5, charged_kwh=40.2)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged(Event):
+    """A vehicle has left a charger, or the run is over: what its battery held at the begin, and what it took."""
+
+    vehicle_id: str
+    charger: str
+    begin_s: float
+    charge_kwh: float
+    charged_kwh: float
 
 
 # --- decisions -------------------------------------------------------------------------------------------------

@@ -22,6 +22,9 @@ class Battery(Model):
     rolling_coefficient: SourcedPositive
     propulsion_efficiency: SourcedShare
     recuperation_efficiency: SourcedShare
+    consumption_kwh_per_km: SourcedPositive = SourcedPositive(
+        value=0.5, source="between 0.4 and 0.6 for minibuses; plans take it until the vehicles have shown theirs"
+    )
     initial_share: SourcedShare = SourcedShare(value=1.0, source="charged over night")
     reserve_share: SourcedShare = SourcedShare(value=0.1, source="kept for the way to a charger")
 

@@ -165,6 +165,7 @@ class Vehicle:
     `group` names its part of a mixed fleet, `wheelchairs` how many of these it takes beside the `seats`, `charge_kwh`
     what its battery holds, None without one. `halted_until_s` is when a driverless vehicle that waits for a remote
     operator, or is being helped by one, can be expected to go on; by the mean of such times, for nobody knows.
+    `odometer_m` is what it has driven.
     """
 
     id: str
@@ -177,6 +178,7 @@ class Vehicle:
     group: str = ""
     charge_kwh: float | None = None
     halted_until_s: float | None = None
+    odometer_m: float = 0.0
 
     @property
     def capacity(self) -> Load:
@@ -196,7 +198,8 @@ class PlannedStop:
 class Visit:
     """A place to drive to and stand at, off the lane, until the plan is replaced by one that goes on.
 
-    With a `charger`, a charging station of the network, the vehicle charges there.
+    With a `charger`, a charging station of the network, the vehicle charges there. SUMO lets any number of them charge
+    at one station, each with its full power.
     """
 
     location: Location

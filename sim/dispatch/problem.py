@@ -224,8 +224,7 @@ def _faults(problem: Problem) -> Iterator[str]:
         if matrix.size and not matrix.min() >= 0:  # nan is passed on by min
             yield f"{name} holds nan or a value below 0"
     yield from _column_faults(requests, vehicles, nodes)
-    if len(problem.batteries.range_m):
-        yield from _battery_faults(problem.batteries, nodes, vehicles=size, requests=count)
+    yield from _battery_faults(problem.batteries, nodes, vehicles=size, requests=count)
     weights = problem.weights
     if not min(weights) >= 0:
         yield f"weights must be at least 0, found {weights}"
@@ -234,6 +233,8 @@ def _faults(problem: Problem) -> Iterator[str]:
 
 
 def _battery_faults(batteries: Batteries, nodes: int, *, vehicles: int, requests: int) -> Iterator[str]:
+    if not len(batteries.range_m):
+        return
     shapes = {"way_m": (nodes, nodes), "to_charger_m": (nodes,), "range_m": (vehicles,), "charged_m": (requests,)}
     for name, shape in shapes.items():
         column = getattr(batteries, name)

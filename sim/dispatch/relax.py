@@ -28,7 +28,8 @@ def relax(problem: Problem, plans: Sequence[Sequence[int]]) -> Problem:
     """Return the problem with the limits that the plans break lifted to what happens as soon as possible.
 
     What is lifted are latest starts, longest rides, latest ends, longest duties and charges that do not last, each only
-    where it is broken; `due_s` stays, so lateness costs as before. Capacity is never lifted. The limits are columns of their own.
+    where it is broken; `due_s` stays, so lateness costs as before. Capacity is never lifted. The limits are columns of
+    their own.
 
     Raises
     ------

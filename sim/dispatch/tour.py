@@ -27,7 +27,8 @@ class Tour(NamedTuple):
     is `placed`, its node's index in `group`, and when the boarding of its request ended, `boarded_s`. `way_in` and
     `left` hold by group: the least cost of driving there, and how many of its stops are not placed. The others hold
     by depth, which is how many stops are placed: the vehicle's `node`, begin and end of its dwell, how far it can still
-    drive, the load on board, the costs so far, the index `taken` to follow, and the one to be tried `next`. `best` is the order at hand.
+    drive, the load on board, the costs so far, the index `taken` to follow, and the one to be tried `next`. `best` is
+    the order at hand.
     """
 
     stop: Ints

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from sim.engine.charges import Charges
 from sim.engine.dwells import Dwells
 from sim.engine.observer import Observer
 from sim.engine.repositions import Repositions
@@ -52,6 +53,7 @@ class WorldBody:
         capacity = {vehicle.id: vehicle.capacity for vehicle in observer.fleet.values()}
         self.taxis = TaxiExecutor(port, capacity, requests, observer.stopped, edges=graph.ids)
         self._repositions = Repositions(port, observer.stopped, edges=graph.ids)
+        self._charges = Charges(port)
         self._open: dict[str, Request] = {}
         ends = [(vehicle.duty_end_s, vehicle.id) for vehicle in observer.fleet.values()]
         self._broken: dict[str, float] = {}
@@ -215,6 +217,7 @@ class WorldBody:
             group=craft.group,
             charge_kwh=self._port.charge_wh(taxi.id) / 1000 if craft.battery else None,
             halted_until_s=self._halted_until_s(taxi),
+            odometer_m=self._port.odometer_m(taxi.id),
         )
 
     def _halted_until_s(self, taxi: Taxi) -> float | None:
@@ -324,6 +327,11 @@ class WorldBody:
             if command == "dispatch":
                 self._observer.called(fields["vehicle_id"], self.time_s)
         self.decisions += self._repositions.follow(self.taxis.taxis.values(), commands, self.time_s)
+        self.decisions += self._charges.follow(self.taxis.taxis.values(), self.time_s)
+
+    def close(self) -> None:
+        """Note what the end of the run cuts short."""
+        self.decisions += self._charges.close(self.time_s)
 
     def take_decisions(self) -> list[Event]:
         """Return the decisions since the last call."""

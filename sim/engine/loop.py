@@ -204,6 +204,7 @@ class Loop:
         events: list[Event] = []
         if controller is not None and self._resolved.service.taxi == "world":
             guarded(controller.finish, self._world)
+            self._world.close()
             events += self._world.take_decisions()
         events += self._observer.close(outcome.end_s)
         self._run.write_events(events)

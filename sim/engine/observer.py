@@ -309,9 +309,11 @@ class Observer:
         if vehicle.id in self.stopped:
             yield from self._leave_stop(vehicle, now)
         consumed, regenerated = self._port.battery_wh(vehicle.id) if vehicle.battery else (None, None)
+        charge_kwh = self._port.charge_wh(vehicle.id) / 1000 if vehicle.battery else None
         yield VehicleRetired(
             time_s=now, vehicle_id=vehicle.id, odometer_m=self._port.odometer_m(vehicle.id),
             duty_s=now - (vehicle.started_s or 0.0), consumed_wh=consumed, regenerated_wh=regenerated,
+            charge_kwh=charge_kwh,
         )  # fmt: skip
 
     def _unfinished(self, now: float) -> Iterator[Event]:

@@ -350,14 +350,17 @@ class TaxiExecutor:
         """Return the stops of a plan whose riders have come, in their order.
 
         Riders board at any stop of their vehicle within 10 m, also where it waits for others: who is to board there
-        later is sent for later.
+        later is sent for later, and so is everybody who comes behind a visit.
         """
         target = self._target(taxi)
         later = {
             stop.request_id
             for stop in stops_of(taxi.plan)
             if target is not None and stop.pickup and self.place(stop) == target.location
-        } - taxi.known
+        }
+        ahead = stops_of(list(takewhile(lambda task: not isinstance(task, Visit), taxi.plan)))
+        later |= {stop.request_id for stop in stops_of(taxi.plan)} - {stop.request_id for stop in ahead}
+        later -= taxi.known
         return [
             stop for stop in stops_of(taxi.plan) if self.is_present(stop.request_id) and stop.request_id not in later
         ]

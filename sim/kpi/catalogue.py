@@ -270,6 +270,26 @@ def _cost() -> list[Kpi]:
     ]  # fmt: skip
 
 
+def _batteries() -> list[Kpi]:
+    """Return what charging is like; absent when the fleet has no batteries."""
+
+    def kpi(code: str, unit: str, better: Better, title: str, *, definition: str) -> Kpi:
+        return Kpi(code=code, section="Batteries", unit=unit, better=better, source="own", title=title,
+                   definition=definition)  # fmt: skip
+
+    return [
+        kpi("charges", "charges", "neither", "Charges",
+            definition="stays of vehicles at a charger, from the first to the last second of charging"),
+        kpi("charged_kwh", "kWh", "neither", "Charged",
+            definition="what has come into batteries at chargers"),
+        kpi("charging_share", "share", "lower", "Time at chargers",
+            definition="share of the duty time of vehicles with a battery that they charged"),
+        kpi("charge_share_min", "share", "higher", "Lowest state of charge",
+            definition="least share of its capacity that a battery held when it came to a charger or when its "
+                       "vehicle's duty ended"),
+    ]  # fmt: skip
+
+
 def _others() -> list[Kpi]:
     """Return the effect on everybody else, and the machine's share."""
 
@@ -295,7 +315,9 @@ def _others() -> list[Kpi]:
 
 
 CATALOGUE: dict[str, Kpi] = {
-    entry.code: entry for part in (_riders, _times, _promises, _fleet, _supervision, _cost, _others) for entry in part()
+    entry.code: entry
+    for part in (_riders, _times, _promises, _fleet, _supervision, _cost, _batteries, _others)
+    for entry in part()
 }
 
 _HEAD = """# KPIs

@@ -11,6 +11,7 @@ from typing import Any
 from sim import events as ev
 from sim.errors import InvariantError, OutputError
 from sim.kpi.catalogue import ALL, BOOKED, CARS, WHEELCHAIR
+from sim.kpi.charging import ChargeBook
 from sim.kpi.fleet import VehicleLedger, fleet_records, fleet_sums, onboard_km
 from sim.kpi.operators import IncidentBook
 from sim.kpi.others import OtherTraffic, other_records, read_others
@@ -71,6 +72,7 @@ class Measurement:
         self._current: dict[str, Journey] = {}
         self._fleet: dict[str, VehicleLedger] = {}
         self._incidents = IncidentBook()
+        self._charges = ChargeBook()
         self._touched: set[str] = set()
         self._dwells_s: list[float] = []
         self._cars_in_time: list[bool] = []
@@ -106,6 +108,7 @@ class Measurement:
         vehicles, journeys = self._ledgers(), self.journeys()
         records += fleet_records(vehicles, journeys, scenario=self.scenario, now_s=self._now_s)
         records += self._incidents.records(vehicles, scenario=self.scenario, now_s=self._now_s)
+        records += self._charges.records(vehicles, scenario=self.scenario, now_s=self._now_s)
         if others is not None:
             records += other_records(others)
         records += distribution("dispatch_ms", dispatch_ms)
@@ -317,6 +320,10 @@ class Measurement:
     @_take.register
     def _broke_down(self, _event: ev.VehicleBrokeDown) -> None:
         self._incidents.breakdowns += 1
+
+    @_take.register
+    def _charged(self, event: ev.Charged) -> None:
+        self._charges.charges.append(event)
 
     @_take.register
     def _stop_served(self, event: ev.StopServed) -> None:

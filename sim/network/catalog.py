@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sim.errors import NetworkError, NotFoundError
 from sim.home import home
 
+CHARGING_EFFICIENCY = 0.95
+"""Share of a charger's power that comes into a battery, assumed for all of them."""
+
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL 1.0"
 
 

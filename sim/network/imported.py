@@ -20,7 +20,7 @@ import sumolib
 
 from sim.errors import NetworkError, OutputError
 from sim.home import home
-from sim.network.catalog import ATTRIBUTION, Places, StopKerb, dump_places
+from sim.network.catalog import ATTRIBUTION, CHARGING_EFFICIENCY, Places, StopKerb, dump_places
 from sim.network.graph import EdgeGraph
 from sim.network.osm import Box, OsmData, Progress, read_osm, require_file
 from sim.network.osm_ground import Ground, find_features
@@ -254,7 +254,8 @@ def additional_xml(places: Places) -> bytes:
     for key, park in places.car_parks.items():
         kerb_element(root, "parkingArea", key, park, roadsideCapacity=str(park.capacity), onRoad="false")
     for key, charger in places.chargers.items():
-        kerb_element(root, "chargingStation", key, charger, power=f"{charger.power_kw * 1000:.0f}", efficiency="0.95")
+        power, efficiency = f"{charger.power_kw * 1000:.0f}", f"{CHARGING_EFFICIENCY}"
+        kerb_element(root, "chargingStation", key, charger, power=power, efficiency=efficiency)
     return xml_bytes(root)
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import sumolib
 
 from sim.errors import NetworkError
-from sim.network.catalog import Area, CarPark, Charger, DockPlace, Places, SitePlace
+from sim.network.catalog import CHARGING_EFFICIENCY, Area, CarPark, Charger, DockPlace, Places, SitePlace
 from sim.network.edges import Lane, kerb_lane
 from sim.network.survey import Roadside, Tables
 
@@ -90,7 +90,11 @@ def kerbside_elements(places: Places, net: sumolib.net.Net) -> Iterator[ET.Eleme
         )
     for key, charger in places.chargers.items():
         cells = {"id": key, "name": charger.name, "lane": charger.lane, "power": f"{1000 * charger.power_kw:.0f}"}
-        cells |= {"startPos": f"{charger.start_m:.2f}", "endPos": f"{charger.end_m:.2f}", "efficiency": "0.95"}
+        cells |= {
+            "startPos": f"{charger.start_m:.2f}",
+            "endPos": f"{charger.end_m:.2f}",
+            "efficiency": f"{CHARGING_EFFICIENCY}",
+        }
         yield ET.Element("chargingStation", cells)
 
 

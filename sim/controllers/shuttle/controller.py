@@ -12,6 +12,7 @@ from pydantic import Field
 from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, RiderPlan
 from sim.controllers.fleet import waiting_fleet
 from sim.controllers.shuttle.admission import TOO_TIGHT, ruled_out
+from sim.controllers.shuttle.charging import Charging, ChargingParameters
 from sim.controllers.shuttle.departures import DepartureParameters, Departures
 from sim.controllers.shuttle.duties import Duties, posts_of
 from sim.controllers.shuttle.knowledge import Knowledge, LearningParameters
@@ -39,7 +40,7 @@ AHEAD_SHARE = 0.1
 """Time to the next attempt for a booking that found no place, as a share of the time to its wish."""
 
 
-class InsertionParameters(LearningParameters, RebalancingParameters, DepartureParameters):
+class InsertionParameters(LearningParameters, RebalancingParameters, DepartureParameters, ChargingParameters):
     """Parameters of the controller `insertion`."""
 
     alpha: float = Field(
@@ -138,6 +139,7 @@ class Insertion:
         self._limits: RequestLimits
         self._rebalancing: Rebalancing | None = None
         self._departures = Departures(parameters)
+        self._charging = Charging(parameters)
 
     def prepare(self, inputs: Inputs) -> Preparation:
         """Place the fleet at its depot or spread it, and let every rider wait for a shuttle at the origin.
@@ -165,6 +167,7 @@ class Insertion:
         self._rebalancing = Rebalancing.of(inputs, self.parameters)
         riders = tuple(RiderPlan(rider, rider.earliest_s, (RideLeg("taxi"),)) for rider in inputs.riders)
         vehicles = waiting_fleet(inputs)
+        self._charging = Charging.of(inputs, self.parameters, vehicles)
         self._duties = Duties(posts_of(inputs, fleet.parts, vehicles), slack_s=self.parameters.duty_slack_s)
         return Preparation(vehicles=vehicles, riders=riders, taxi="world")
 
@@ -187,11 +190,15 @@ class Insertion:
         news = self._place(moment, due, refreshed=refreshed) if due or refreshed else False
         if news or gone or refreshed:
             self._improve(moment)
+        self._charge(moment)
         for vehicle, one in zip(vehicles, moment.shuttles, strict=True):
             self._duties.direct(vehicle, one, self._rides, now_s=world.time_s, way_s=self._way_s)
             self._departures.hold(vehicle, one, self._rides, self._knowledge.travel_times, time_s=world.time_s)
         if self._rebalancing is not None:
-            self._rebalancing.move(world, vehicles, moment.shuttles, starts, rides=self._rides, fleet=self._fleet)
+            self._rebalancing.move(
+                world, vehicles, moment.shuttles, starts, rides=self._rides, fleet=self._fleet,
+                may_go=lambda vehicle, place: self._charging.may_go(vehicle, place, world.travel_times),
+            )  # fmt: skip
         changed = {vehicle.id: one for vehicle, one in zip(vehicles, moment.shuttles, strict=True) if one.changed}
         if changed:
             world.set_plans({name: one.tasks(self._rides) for name, one in changed.items()})
@@ -207,6 +214,13 @@ class Insertion:
 
     def _improve(self, moment: Moment) -> None:
         """Change plans that have just been made or timed anew; here they stay."""
+
+    def _charge(self, moment: Moment) -> None:
+        """Plan the visits to chargers that are needed by now, and let shuttles set off to them."""
+        fleet, now_s = (moment.vehicles, moment.shuttles, self._rides), moment.world.time_s
+        short = any(attempts.cause == Cause.CHARGE for attempts in self._open.values())
+        self._charging.plan(*fleet, lambda rides: self._lay_out(moment, rides), now_s=now_s, short=short)
+        self._charging.direct(*fleet, self._knowledge.travel_times, now_s=now_s, short=short)
 
     def _forget(self, withdrawn: Iterable[str]) -> bool:
         """Take riders who have gone out of the plans, as the executor has; return whether there were any."""
@@ -225,9 +239,12 @@ class Insertion:
             del self._rides[request_id]
         for taken in self._duties.follow(vehicle, shuttle, self._rides, now_s=world.time_s):
             world.decide(taken)
+        self._charging.follow(vehicle, shuttle, self._rides, now_s=world.time_s)
         start = shuttle.start(vehicle, self._rides, self._fleet, now_s=world.time_s)
         start = self._knowledge.pulled_out(start, vehicle)
-        start = replace(start, permits=self._territory.room(vehicle.group))
+        start = replace(
+            start, permits=self._territory.room(vehicle.group), range_m=self._charging.range_m(vehicle)
+        )  # fmt: skip
         return self._duties.bound(start, vehicle.id, shuttle, self._rides, way_s=self._way_s)
 
     def _due(self, world: World) -> list[Request]:
@@ -297,6 +314,7 @@ class Insertion:
             weights=self._weights,
             factor=self._knowledge.factor,
             stop_times=self._knowledge.stop_times,
+            to_charger_m=self._charging.to_charger_m,
         )
         return replace(layout, problem=with_slack(layout.problem, now_s=moment.world.time_s, share=self._slack_share))
 

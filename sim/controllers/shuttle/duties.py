@@ -75,7 +75,7 @@ class Duties:
             _plan_breaks(vehicle, post, shuttle, rides)
         put_behind_riders(shuttle, rides, vehicle.on_board)
         ride = next_errand(shuttle, rides)
-        if ride is None or ride.errand is None:
+        if ride is None or ride.errand is None or ride.errand.visit.charger is not None:
             return
         errand = ride.errand
         if not errand.begun and begins(ride, vehicle, now_s=now_s):
@@ -102,15 +102,19 @@ class Duties:
     def direct(
         self, vehicle: Vehicle, shuttle: Shuttle, rides: Mapping[str, Ride], *, now_s: float, way_s: Ways
     ) -> None:
-        """Say where a vehicle is to go before and after its stops: to its break, and home when its duty ends."""
+        """Say where a vehicle is to go before and after its stops: to its errand, and home when its duty ends."""
         post = self._posts.get(vehicle.id)
         if post is None:
             return
-        first, last, ride = None, None, next_errand(shuttle, rides)
+        first: Visit | None = None
+        last, ride = None, next_errand(shuttle, rides)
         if ride is not None and ride.errand is not None:
             due_s = now_s + way_s(vehicle.location, ride.origin) + self._slack_s
-            if ride.errand.begun or len(shuttle.plan) > 2 or due_s >= ride.earliest_s:
+            stops = bool(shuttle.stops(rides))
+            if ride.errand.begun or (ride.errand.free and (stops or due_s >= ride.earliest_s)):
                 first = ride.errand.visit
+            elif stops and not ride.errand.free:
+                first = _waiting(vehicle, shuttle)
         if post.returns:
             home = Visit(post.home)
             due = now_s + way_s(vehicle.location, post.home) + self._slack_s >= post.end_s
@@ -119,6 +123,12 @@ class Duties:
                 last = home
         if (first, last) != (shuttle.visit_first, shuttle.visit_last):
             shuttle.visit_first, shuttle.visit_last, shuttle.changed = first, last, True
+
+
+def _waiting(vehicle: Vehicle, shuttle: Shuttle) -> Visit:
+    """Return a visit to where a vehicle is, or waits already."""
+    visit = shuttle.visit_first
+    return Visit(vehicle.location) if visit is None or visit.charger is not None else visit
 
 
 def _plan_breaks(vehicle: Vehicle, post: Post, shuttle: Shuttle, rides: dict[str, Ride]) -> None:

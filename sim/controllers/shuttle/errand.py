@@ -11,17 +11,23 @@ from sim.world import Load, PlannedStop, Request, Vehicle, Visit
 
 
 def errand_ride(
-    name: str, visit: Visit, *, capacity: Load, duration_s: float, earliest_s: float, latest_s: float = math.inf
+    name: str,
+    visit: Visit,
+    *,
+    capacity: Load,
+    duration_s: float,
+    earliest_s: float,
+    latest_s: float = math.inf,
+    charged_m: float = 0.0,
 ) -> Ride:
     """Return a ride that boards at a place, stays there for `duration_s` and alights there.
 
     It takes all the room there is, so that nobody is on board meanwhile.
     """
+    errand = Errand(visit, duration_s, capacity, charged_m=charged_m)
     place = visit.location
     request = Request(name, "", place, place, size=0, earliest_s=earliest_s, latest_arrival_s=None, direct_ride_s=0.0)
-    return Ride(
-        request, None, None, earliest_s, latest_s, math.inf, max_ride_s=0.0, errand=Errand(visit, duration_s, capacity)
-    )
+    return Ride(request, None, None, earliest_s, latest_s, math.inf, max_ride_s=0.0, errand=errand)
 
 
 def stops_of(ride: Ride) -> list[PlannedStop]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,12 +12,18 @@ import numpy as np
 
 from sim.controllers.shuttle.ride import Ride
 from sim.controllers.shuttle.shuttle import Start
-from sim.dispatch.problem import NOWHERE, Floats, Ints, Problem, Requests, Vehicles, Weights
+from sim.dispatch.problem import NO_BATTERIES, NOWHERE, Batteries, Floats, Ints, Problem, Requests, Vehicles, Weights
 from sim.fleet_document import Fleet
 from sim.world import Location, PlannedStop, StopTimes, TravelTimes
 
 UNPLANNED = 1e9
 """Cost of leaving out a request that a vehicle was promised to serve: no plan does."""
+
+
+Where = tuple[Ints, Floats]
+"""Edges, and metres along them."""
+
+ToCharger = Callable[[TravelTimes, Where], Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +48,7 @@ class Layout:
         weights: Weights,
         factor: float = 1.0,
         stop_times: StopTimes | None = None,
+        to_charger_m: ToCharger | None = None,
     ) -> Self:
         """Lay out a fleet and all that it is to do; a rider on board stays there.
 
@@ -55,6 +62,8 @@ class Layout:
             Multiplies the driving times.
         stop_times
             What stops cost, as learnt; unless given, dwells are those of the fleet, and take no more.
+        to_charger_m
+            The ways to the nearest charger, for vehicles with a battery.
         """
         rows: dict[str, int] = {}
         vehicle: list[int] = []
@@ -73,7 +82,8 @@ class Layout:
             own = (0, 0) if ride.errand is None else (2 * row + 1, 2 * row + 2)
             places += zip((ride.origin, ride.destination), own, strict=True)
         places += [(start.end, 0) for start in starts if start.end is not None]
-        nodes, travel_s = _ways(times, places, factor)
+        nodes, where = _nodes(places)
+        travel_s = factor * _ways(where, times.length_m, times.edge_s, times.leg_s)
         room = [(*start.capacity, *start.permits) for start in starts]
         loads = _table([*room, *(ride.load for ride in rides)])
         stops, ends = len(starts), len(starts) + 2 * len(rides)
@@ -82,7 +92,8 @@ class Layout:
             _learn(columns.service_s, rides, plans, stop_times)
         vehicles = _vehicles(starts, nodes[:stops], loads[: len(starts)], columns)
         vehicles.end_node[[start.end is not None for start in starts]] = nodes[ends:]
-        problem = Problem(travel_s, travel_s, columns, vehicles, weights, hold=False)
+        batteries = _batteries(times, starts, rides, where, to_charger_m)
+        problem = Problem(travel_s, travel_s, columns, vehicles, weights, hold=False, batteries=batteries)
         local = tuple(tuple(2 * rows[stop.request_id] + (not stop.pickup) for stop in plan) for plan in plans)
         return cls(problem, local, rides)
 
@@ -159,22 +170,42 @@ def _table(loads: Sequence[Sequence[int]]) -> Ints:
     return np.array([(*load, *(0,) * (width - len(load))) for load in loads], dtype=np.int64).reshape(-1, width)
 
 
-def _ways(times: TravelTimes, places: Sequence[tuple[Location, int]], factor: float) -> tuple[Ints, Floats]:
-    """Return the node of each place, and the driving times from node to node.
+def _nodes(places: Sequence[tuple[Location, int]]) -> tuple[Ints, Where]:
+    """Return the node of each place, and where the nodes are.
 
-    Who is at the same place is at the same node, unless the numbers beside the places differ. The formula is that of
-    `TravelTimes.time_s`.
+    Who is at the same place is at the same node, unless the numbers beside the places differ.
     """
     known: dict[tuple[Location, int], int] = {}
     nodes = np.array([known.setdefault(place, len(known)) for place in places], dtype=np.int64)
     edge = np.array([place.edge for place, _ in known], dtype=np.int64)
-    pos_m = np.array([place.pos_m for place, _ in known], dtype=np.float64)
-    along, edge_s = pos_m / times.length_m[edge], times.edge_s[edge]
-    travel_s = times.leg_s[edge[:, None], edge]
-    travel_s += ((1 - along) * edge_s)[:, None]
-    travel_s += along * edge_s
+    return nodes, (edge, np.array([place.pos_m for place, _ in known], dtype=np.float64))
+
+
+def _ways(where: Where, length_m: Floats, along: Floats, legs: Floats) -> Floats:
+    """Return the times or metres from node to node, from those along edges and between them.
+
+    The formula is that of `TravelTimes.time_s`.
+    """
+    edge, pos_m = where
+    share, own = pos_m / length_m[edge], along[edge]
+    ways: Floats = legs[edge[:, None], edge]
+    ways += ((1 - share) * own)[:, None]
+    ways += share * own
     behind, ahead = np.nonzero((edge[:, None] == edge) & (pos_m >= pos_m[:, None]))
-    travel_s[behind, ahead] = (along[ahead] - along[behind]) * edge_s[behind]
-    if factor != 1:
-        travel_s *= factor
-    return nodes, travel_s
+    ways[behind, ahead] = (share[ahead] - share[behind]) * own[behind]
+    return ways
+
+
+def _batteries(
+    times: TravelTimes, starts: Sequence[Start], rides: Sequence[Ride], where: Where, to_charger_m: ToCharger | None
+) -> Batteries:
+    """Return how far the vehicles can drive, on the shortest ways: what they consume goes by the metre."""
+    if to_charger_m is None or all(math.isinf(start.range_m) for start in starts):
+        return NO_BATTERIES
+    charged_m = [0.0 if ride.errand is None else ride.errand.charged_m for ride in rides]
+    return Batteries(
+        way_m=_ways(where, times.length_m, times.length_m, times.leg_m),
+        to_charger_m=to_charger_m(times, where),
+        range_m=np.array([start.range_m for start in starts], dtype=np.float64),
+        charged_m=np.array(charged_m, dtype=np.float64),
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -71,8 +72,12 @@ class Rebalancing:
         *,
         rides: Mapping[str, Ride],
         fleet: Fleet,
+        may_go: Callable[[Vehicle, Location], bool],
     ) -> None:
-        """Give the idle shuttles that are wanted elsewhere a place to go to; nothing between two periods."""
+        """Give the idle shuttles that are wanted elsewhere a place to go to; nothing between two periods.
+
+        `may_go` tells whether a vehicle may go to a place, as far as its charge is concerned.
+        """
         for shuttle in shuttles:
             if shuttle.visit_first or shuttle.visit_last or shuttle.stops(rides):
                 shuttle.waits_at = None
@@ -86,7 +91,7 @@ class Rebalancing:
             else:
                 goals.append(self._goal(shuttle, start, rides, fleet, world))
         if idle:
-            self._send(world, idle, self._zones.count(goal for goal in goals if goal is not None))
+            self._send(world, idle, self._zones.count(goal for goal in goals if goal is not None), may_go)
 
     def _goal(
         self, shuttle: Shuttle, start: Start, rides: Mapping[str, Ride], fleet: Fleet, world: World
@@ -101,10 +106,20 @@ class Rebalancing:
         soon = end_s <= world.time_s + self._parameters.rebalance_horizon_s
         return place(stops[-1], rides) if soon else None
 
-    def _send(self, world: World, idle: Sequence[tuple[Vehicle, Shuttle]], bound: Ints) -> None:
-        zones, way_s, use = self._zones, world.travel_times.time_s, self._parameters
+    def _send(
+        self,
+        world: World,
+        idle: Sequence[tuple[Vehicle, Shuttle]],
+        bound: Ints,
+        may_go: Callable[[Vehicle, Location], bool],
+    ) -> None:
+        zones, use = self._zones, self._parameters
+
+        def way_s(vehicle: Vehicle, place: Location) -> float:
+            return world.travel_times.time_s(vehicle.location, place) if may_go(vehicle, place) else math.inf
+
         home = zones.of_edge[[vehicle.location.edge for vehicle, _ in idle]]
-        drive_s = np.array([[way_s(vehicle.location, one) for one in zones.waiting] for vehicle, _ in idle])
+        drive_s = np.array([[way_s(vehicle, one) for one in zones.waiting] for vehicle, _ in idle])
         expected = self._forecast.expected(world.waiting(), horizon_s=use.rebalance_horizon_s)
         goals = assign(drive_s, home, expected, bound, worth_s=use.rebalance_worth_s)
         for (_, shuttle), stands, goal in zip(idle, home.tolist(), goals.tolist(), strict=True):

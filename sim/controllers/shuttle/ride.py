@@ -16,13 +16,16 @@ from sim.world import BoardingPoint, Load, Location, Request, Visit
 class Errand:
     """What a ride without riders is for: a time that a vehicle spends somewhere with nobody on board.
 
-    `room` is what it takes of the vehicle, `begun_s` when the time began, nan before.
+    `room` is what it takes of the vehicle, `begun_s` when the time began, nan before. With `charged_m` the vehicle
+    charges meanwhile until it can drive so far; only while the place is `free` it sets off.
     """
 
     visit: Visit
     duration_s: float
     room: Load
     begun_s: float = math.nan
+    charged_m: float = 0.0
+    free: bool = True
 
     @property
     def begun(self) -> bool:

@@ -20,7 +20,7 @@ class Start:
     """Where and when a vehicle goes on, what it may and does carry, and how many of its stops are locked.
 
     `permits` is its room for riders whom each bounded group of the fleet may not serve. At `end` (None: anywhere) the
-    vehicle has to be by `latest_end_s`.
+    vehicle has to be by `latest_end_s`. `range_m` is how far its charge lasts, inf without a battery.
     """
 
     location: Location
@@ -31,6 +31,7 @@ class Start:
     permits: tuple[int, ...] = ()
     end: Location | None = None
     latest_end_s: float = math.inf
+    range_m: float = math.inf
 
 
 @dataclass(slots=True)
@@ -53,8 +54,19 @@ class Shuttle:
     held: tuple[PlannedStop, Visit] | None = None
 
     def tasks(self, rides: Mapping[str, Ride]) -> tuple[Task, ...]:
-        """Return what the world is to carry out: the stops where somebody boards or alights, and visits around them."""
-        tasks: list[Task] = [*self.stops(rides)]
+        """Return what the world is to carry out: the stops where somebody boards or alights, and visits around them.
+
+        An errand between stops keeps who boards behind it from boarding before it.
+        """
+        tasks: list[Task] = []
+        left = len(self.stops(rides))
+        for stop in self.plan:
+            errand = rides[stop.request_id].errand
+            if errand is None:
+                tasks.append(stop)
+                left -= 1
+            elif stop.pickup and tasks and left:
+                tasks.append(errand.visit)
         last = self.visit_last if self.visit_last is not None or tasks or self.visit_first else self.waits_at
         if self.held is not None and self.held[0] in tasks:
             tasks.insert(tasks.index(self.held[0]), self.held[1])
