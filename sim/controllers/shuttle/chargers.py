@@ -150,10 +150,11 @@ class Chargers:
                 ride.origin = ride.destination = found.location
                 ride.earliest_s, craft.shuttle.changed = now_s, True
                 return
+        errand.free, ride.earliest_s = False, now_s
         other = crafts[holders[own]].charging(rides)
         if other is not None and other.errand is not None:
             begin_s = other.errand.begun_s if other.errand.begun else now_s
-            errand.free, ride.earliest_s = False, begin_s + other.errand.duration_s
+            ride.earliest_s = begin_s + other.errand.duration_s
 
     def _may_leave(self, craft: Craft, rides: Mapping[str, Ride], times: TravelTimes) -> bool:
         """Whether a shuttle that holds a charger is idle, and can go home and come back."""

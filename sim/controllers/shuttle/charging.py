@@ -44,7 +44,7 @@ class ChargingParameters(Parameters):
         "at the end of its plan; 0: none is planned",
     )
     charge_idle_below_share: float = Field(
-        0.5,
+        0.4,
         ge=0,
         le=1,
         description="an idle shuttle that holds less than this share charges until riders want it, or a shuttle with a "
@@ -208,7 +208,7 @@ class Charging:
         )  # fmt: skip
 
     def _lasts_m(self, vehicle: Vehicle, share: float) -> float:
-        """Return how far a share of its battery lasts for a vehicle, negative if it lies in the reserve or the slack."""
+        """Return how far a share of its battery lasts for a vehicle; negative where that is reserve or slack."""
         pack = self._packs.get(vehicle.group)
         return -math.inf if pack is None else self._kwh_lasts_m(pack, pack.holds_kwh(share))
 
@@ -257,24 +257,20 @@ class Charging:
         problem = relax(layout.problem, layout.plans)
         planner = Planner(problem, layout.plans)
         for n, (v, _, shuttle) in enumerate(low):
-            best: tuple[float, int, Insertion] | None = None
+            found: list[tuple[float, int, Insertion]] = []
             for row, station in enumerate(stations, first + n * len(stations)):
-                ride = layout.rides[row]
-                ride.earliest_s = _gap_s(busy[station.id], now_s, problem.requests.service_s[2 * row])
-                problem.requests.earliest_s[2 * row] = ride.earliest_s
+                begin_s = _gap_s(busy[station.id], now_s, problem.requests.service_s[2 * row])
+                layout.rides[row].earliest_s = problem.requests.earliest_s[2 * row] = begin_s
                 place = planner.best(row)
-                queue_s = problem.weights.wait * (ride.earliest_s - now_s)
-                cost = math.inf if place is None else place.cost + queue_s
-                if place is not None and (best is None or cost < best[0]):
-                    best = cost, row, place
-            if best is None:
-                continue
-            _, row, place = best
-            planner.insert(row, place)
-            ride, station = layout.rides[row], stations[row - first - n * len(stations)]
-            busy[station.id].append((ride.earliest_s, ride.earliest_s + problem.requests.service_s[2 * row]))
-            rides[ride.request.id] = ride
-            shuttle.plan, shuttle.changed = layout.stops(planner.plans[v]), True
+                if place is not None:
+                    found.append((place.cost + problem.weights.wait * (begin_s - now_s), row, place))
+            if found:
+                _, row, place = min(found)
+                planner.insert(row, place)
+                ride, station = layout.rides[row], stations[(row - first) % len(stations)]
+                busy[station.id].append((ride.earliest_s, ride.earliest_s + problem.requests.service_s[2 * row]))
+                rides[ride.request.id] = ride
+                shuttle.plan, shuttle.changed = layout.stops(planner.plans[v]), True
 
     def _visit(self, vehicle: Vehicle, station: Station, now_s: float) -> Ride:
         pack = self._packs[vehicle.group]

@@ -81,7 +81,7 @@ def riders_of(seed: int, count: int = 60) -> list[Rider]:
 
 def run(
     network: Network, folder: Path, controller: Insertion, document: Scenario, riders: Sequence[Rider],
-    engine: EngineName = "libsumo",
+    *, engine: EngineName = "libsumo",
 ) -> tuple[list[Event], Watched]:  # fmt: skip
     graph = EdgeGraph.from_net(network.net_file)
     inputs = Inputs(document, network, graph, riders, np.random.default_rng(1))
@@ -139,7 +139,9 @@ def test_small_batteries_are_charged_in_time_and_every_rider_arrives(
 @pytest.mark.parametrize("engine", ["libsumo", "traci"])
 def test_charges_are_facts_that_kpis_rest_on(charging: Network, tmp_path: Path, engine: EngineName) -> None:
     document, riders = scenario(), riders_of(5, count=12)
-    events, watched = run(charging, tmp_path / engine, Insertion(InsertionParameters()), document, riders, engine)
+    events, watched = run(
+        charging, tmp_path / engine, Insertion(InsertionParameters()), document, riders, engine=engine
+    )
     charges = require_charged(events, watched)
     measurement = Measurement(document)
     for one in events:
@@ -161,7 +163,9 @@ def test_both_engines_give_the_same_events(charging: Network, tmp_path: Path) ->
     riders, prints = riders_of(6, count=20), set()
     engines: tuple[EngineName, ...] = ("libsumo", "traci")
     for engine in engines:
-        events, _ = run(charging, tmp_path / engine, Lns(LnsParameters(iterations=20)), scenario(), riders, engine)
+        events, _ = run(
+            charging, tmp_path / engine, Lns(LnsParameters(iterations=20)), scenario(), riders, engine=engine
+        )
         prints.add(fingerprint(events))
     assert len(prints) == 1
 

@@ -134,6 +134,23 @@ def test_without_vehicles_nobody_comes_in_time() -> None:
     assert why_none(none, [], 0) is Cause.LATE
 
 
+def lift(problem: Problem, r: int, cause: Cause) -> None:
+    """Lift the limit that is named, for a request or for all vehicles."""
+    requests, vehicles = problem.requests, problem.vehicles
+    if cause is Cause.FULL:
+        requests.load[r] = 0
+    elif cause is Cause.LATE:
+        requests.latest_s[2 * r] = np.inf
+    elif cause is Cause.DETOUR:
+        requests.max_ride_s[r] = np.inf
+    elif cause is Cause.ARRIVAL:
+        requests.latest_s[2 * r + 1] = np.inf
+    elif cause is Cause.CHARGE:
+        problem.batteries.range_m[:] = np.inf
+    else:
+        vehicles.latest_end_s[:], vehicles.max_duration_s[:] = np.inf, np.inf
+
+
 @settings(max_examples=200, deadline=None)
 @given(seeds)
 def test_lifting_the_limit_named_brings_another_cause_or_a_place(seed: int) -> None:
@@ -146,19 +163,7 @@ def test_lifting_the_limit_named_brings_another_cause_or_a_place(seed: int) -> N
         if cause is Cause.OTHERS:
             return  # somebody else's limit
         assert cause is not Cause.UNREACHABLE, "all nodes are connected"
-        requests, vehicles = problem.requests, problem.vehicles
-        if cause is Cause.FULL:
-            requests.load[r] = 0
-        elif cause is Cause.LATE:
-            requests.latest_s[2 * r] = np.inf
-        elif cause is Cause.DETOUR:
-            requests.max_ride_s[r] = np.inf
-        elif cause is Cause.ARRIVAL:
-            requests.latest_s[2 * r + 1] = np.inf
-        elif cause is Cause.CHARGE:
-            problem.batteries.range_m[:] = np.inf
-        else:
-            vehicles.latest_end_s[:], vehicles.max_duration_s[:] = np.inf, np.inf
+        lift(problem, r, cause)
         if len(plans) == 1:
             assert Planner(problem, plans).best(r) is not None or why_none(problem, plans, r) is not cause
         elif cause in {Cause.DUTY, Cause.CHARGE}:

@@ -5,6 +5,7 @@ from pathlib import Path
 from sim.compare import HEADLINE, compare_runs
 from sim.kpi.catalogue import CATALOGUE, DISTRIBUTION_STATS, SCOPES, TOTAL
 from tests.unit.kpi.build import SLOW, booked, pooled, publish
+from tests.unit.kpi.test_charging import MIXED, charge, fleet
 from tests.unit.kpi.test_operators import SUPERVISION, call, handle, resolve
 
 
@@ -13,7 +14,8 @@ def emitted(tmp_path: Path) -> set[tuple[str, str, str, str]]:
     incident = [call("v", 700), handle("v", 710, 10), resolve("v", 750, 40)]
     log = sorted([*pooled(), *incident], key=lambda one: one.time_s)
     run = publish(tmp_path / "run", log, document={"supervision": SUPERVISION})
-    comparison = compare_runs(reference, run, publish(tmp_path / "booked", booked(), document=SLOW))
+    electric = publish(tmp_path / "electric", fleet(charge("s", 1000, 1540, 20, 15)), document={"fleet": MIXED})
+    comparison = compare_runs(reference, run, publish(tmp_path / "booked", booked(), document=SLOW), electric)
     return {(one.code, one.stat, one.scope, one.unit) for each in comparison.runs for one in each.records.values()}
 
 
