@@ -119,7 +119,8 @@ class Chargers:
         for craft in crafts.values():
             shuttle = craft.shuttle
             waits = shuttle.waits_at is not None and shuttle.waits_at.charger is not None
-            if waits and (shuttle.stops(rides) or shuttle.visit_first or shuttle.visit_last):
+            goes = shuttle.visit_first not in {None, shuttle.waits_at}  # who has just charged stays, too
+            if waits and (goes or shuttle.stops(rides) or shuttle.visit_last):
                 shuttle.waits_at = None
         for name, holder in list(self._holder.items()):
             if holder not in crafts or name not in {one.charger for one in _bound(crafts[holder], rides)}:

@@ -110,6 +110,27 @@ def test_an_idle_shuttle_charges_until_a_visit_wants_its_charger(times: TravelTi
     assert not chargers.holds("idle")
 
 
+def test_who_has_charged_holds_the_charger_until_it_goes_or_another_visit_comes(times: TravelTimes) -> None:
+    chargers = Chargers(STATIONS[:1], {"s": HOME, "t": HOME})
+    shuttle, rides = visiting(STATIONS[0])
+    done = Craft(vehicle(at=STATIONS[0].location), shuttle, 1e6)
+    direct(chargers, [done], rides, times)
+    shuttle.plan, shuttle.visit_first, shuttle.waits_at = [], STATIONS[0].visit, STATIONS[0].visit
+    direct(chargers, [done], rides, times)
+    assert chargers.holds("s")
+    shuttle.visit_first = None
+    other, rides = visiting(STATIONS[0], "t")
+    direct(chargers, [done, Craft(vehicle("t"), other, 1e6)], rides, times)
+    assert shuttle.waits_at == Visit(HOME)
+    assert chargers.holds("t")
+    other.plan = []
+    shuttle.waits_at = STATIONS[0].visit
+    shuttle.visit_last = Visit(HOME)
+    direct(chargers, [done], {}, times)
+    assert shuttle.waits_at is None
+    assert not chargers.holds("t")
+
+
 def test_an_idle_shuttle_that_could_not_come_back_keeps_its_charger(times: TravelTimes) -> None:
     chargers = Chargers(STATIONS[:1], {"idle": HOME, "s": HOME})
     idle = Craft(vehicle("idle", kwh=20, at=STATIONS[0].location), Shuttle(), 100.0)
