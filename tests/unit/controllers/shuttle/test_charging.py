@@ -127,7 +127,7 @@ def test_who_has_charged_holds_the_charger_until_it_goes_or_another_visit_comes(
     shuttle.waits_at = STATIONS[0].visit
     shuttle.visit_last = Visit(HOME)
     direct(chargers, [done], {}, times)
-    assert shuttle.waits_at is None
+    assert done.shuttle.waits_at is None
     assert not chargers.holds("t")
 
 
