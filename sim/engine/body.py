@@ -72,11 +72,12 @@ class WorldBody:
 
     def places(self) -> set[int]:
         """Return the edges where riders wait or want to go."""
+        return self.taxis.places() | self._asked_places()
+
+    def _asked_places(self) -> set[int]:
         doors = {place.edge for one in self._open.values() for place in (one.origin, one.destination)}
-        points = {
-            point.location.edge for one in self._open.values() for point in (*one.boarding, *one.alighting)
-        }  # fmt: skip
-        return self.taxis.places() | doors | points
+        points = {point.location.edge for one in self._open.values() for point in (*one.boarding, *one.alighting)}
+        return doors | points
 
     def step(self, time_s: float) -> None:
         """Let riders ask, come and go, each in the step when it is time."""
@@ -180,7 +181,7 @@ class WorldBody:
                 request_id = self._riders.by_person[person]
                 if self.taxis.awaits_reservation(request_id, person):
                     self.taxis.reserve(request_id, person, reservation)
-        self._times.cover(self.places())
+        self._times.cover(self._asked_places())
 
     def vehicles(self) -> Sequence[Vehicle]:
         """See `World`."""

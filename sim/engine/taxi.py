@@ -257,7 +257,8 @@ class TaxiExecutor:
             if not (taxi.sent or taxi.broken or self.serving(taxi.id)):
                 commands += self._dispatch(taxi)
         for taxi in self.taxis.values():
-            commands += self._go(taxi)
+            if taxi.plan:
+                commands += self._go(taxi)
         commands += [self._hold(taxi) for taxi in self.taxis.values() if taxi.astray and self._leaves(taxi)]
         return commands
 
