@@ -74,11 +74,12 @@ class WorldBody:
 
     def places(self) -> set[int]:
         """Return the edges where riders wait or want to go."""
+        return self.taxis.places() | self._asked_places()
+
+    def _asked_places(self) -> set[int]:
         doors = {place.edge for one in self._open.values() for place in (one.origin, one.destination)}
-        points = {
-            point.location.edge for one in self._open.values() for point in (*one.boarding, *one.alighting)
-        }  # fmt: skip
-        return self.taxis.places() | doors | points
+        points = {point.location.edge for one in self._open.values() for point in (*one.boarding, *one.alighting)}
+        return doors | points
 
     def step(self, time_s: float) -> None:
         """Let riders ask, come and go, each in the step when it is time."""
@@ -182,7 +183,7 @@ class WorldBody:
                 request_id = self._riders.by_person[person]
                 if self.taxis.awaits_reservation(request_id, person):
                     self.taxis.reserve(request_id, person, reservation)
-        self._times.cover(self.places())
+        self._times.cover(self._asked_places())
 
     def vehicles(self) -> Sequence[Vehicle]:
         """See `World`."""
@@ -199,7 +200,8 @@ class WorldBody:
         return self._standing[taxi.id]
 
     def _vehicle(self, taxi: Taxi) -> Vehicle:
-        location, craft = self._location(taxi.id), self._observer.fleet[taxi.id]
+        location = self._location(taxi.id, brakes_for=self.taxis.next_place(taxi) if taxi.sent else None)
+        craft = self._observer.fleet[taxi.id]
         stopped = taxi.id in self._observer.stopped
         phase: Phase = "driving"
         if self.taxis.serving(taxi.id):
@@ -223,7 +225,8 @@ class WorldBody:
     def _halted_until_s(self, taxi: Taxi) -> float | None:
         return None if self._supervision is None else self._supervision.halted_until_s(taxi.id, self.time_s)
 
-    def _location(self, vehicle_id: str) -> Location:
+    def _location(self, vehicle_id: str, *, brakes_for: Location | None = None) -> Location:
+        """Return the nearest point at which a vehicle can halt or turn off; `brakes_for` is where it halts next."""
         edge, pos_m = self._port.road(vehicle_id)
         index = self._graph.index.get(edge)
         if index is None:  # within a junction, or being teleported: the end of the edge it left
@@ -231,8 +234,10 @@ class WorldBody:
             return Location(index, float(self._graph.length_m[index]))
         self._last_edge[vehicle_id] = index
         speed = self._port.speed_mps(vehicle_id)
-        ahead = pos_m + speed * speed / (2 * COMFORT_BRAKE_MPS2)
-        return Location(index, min(ahead, float(self._graph.length_m[index])))
+        ahead = min(pos_m + speed * speed / (2 * COMFORT_BRAKE_MPS2), float(self._graph.length_m[index]))
+        if brakes_for is not None and brakes_for.edge == index and pos_m <= brakes_for.pos_m < ahead:
+            return brakes_for  # SUMO brakes harder for a stop: seen beyond it, a vehicle would have to go round
+        return Location(index, ahead)
 
     def _locked(self, taxi: Taxi, location: Location, phase: Phase) -> int:
         head = taxi.plan[0] if taxi.plan else None

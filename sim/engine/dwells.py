@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 
@@ -47,17 +48,17 @@ class Dwells:
             drive_factor=max(1.0, 1.0 + share),
         )
 
-    def step(self, facts: StepFacts, events: Sequence[Event], fleet: Sequence[str]) -> None:
+    def step(self, facts: StepFacts, events: Sequence[Event], fleet: AbstractSet[str]) -> None:
         """Take note of the stops that fleet vehicles began, served and left."""
         for one in events:
             if isinstance(one, StopServed) and not (one.boarded and one.alighted):
                 dwell = self._boarding if one.boarded else self._alighting
                 dwell.take(self._graph.index[one.edge], one.boarded + one.alighted, one.time_s - one.started_s)
-        begun, ended = set(facts.stop_started), set(facts.stop_ended)
-        for vehicle_id in fleet:
-            if vehicle_id in begun:
-                self._arrive(vehicle_id, facts.time_s)
-            elif vehicle_id in ended and (at := self._at(vehicle_id)) is not None:
+        begun = fleet & set(facts.stop_started)
+        for vehicle_id in sorted(begun):
+            self._arrive(vehicle_id, facts.time_s)
+        for vehicle_id in sorted((fleet & set(facts.stop_ended)) - begun):
+            if (at := self._at(vehicle_id)) is not None:
                 self._left[vehicle_id] = facts.time_s, at, self._port.odometer_m(vehicle_id)
 
     def _at(self, vehicle_id: str) -> Location | None:

@@ -149,7 +149,7 @@ class Loop:
             driving = vehicles - len(self._observer.cars.parked)
             outcome.vehicle_seconds += driving * scenario.time.step_s
             if controlled:
-                self._dwells.step(facts, events, sorted(self._observer.on_duty))
+                self._dwells.step(facts, events, self._observer.on_duty)
                 events += self._world.follow(events)
                 for broken in (one for one in events if isinstance(one, VehicleBrokeDown)):
                     self._world.break_down(broken.vehicle_id, now + self._recovery_s)

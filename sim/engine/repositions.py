@@ -24,6 +24,8 @@ class Repositions:
 
     def follow(self, taxis: Iterable[Taxi], commands: Sequence[Command], time_s: float) -> list[Event]:
         """Return what has begun and ended with the commands of this step, or by coming to rest in it."""
+        if not (commands or self._left):
+            return []
         visits = {fields["vehicle_id"] for name, fields in commands if name == "visit"}
         sent = visits | {fields["vehicle_id"] for name, fields in commands if name == "dispatch"}
         events: list[Event] = []

@@ -410,7 +410,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         """Return vehicles and mean speed (m/s) on each edge in the last step."""
         domain = self._lib.edge
         count, speed = domain.getLastStepVehicleNumber, domain.getLastStepMeanSpeed
-        counts = [count(edge) for edge in edges]
+        counts = list(map(count, edges))
         return counts, [speed(edge) if n else 0.0 for edge, n in zip(edges, counts, strict=True)]
 
     def version(self) -> str:

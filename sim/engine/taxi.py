@@ -11,7 +11,8 @@ and leaves the network. Such a taxi is held where its last rider alights, and le
 
 SUMO knows no bookings: a reservation exists only once the rider stands there (issue 10447). A vehicle whose next task
 is to board somebody who has not come is sent to stand at the place instead, with its riders on board; so is one that
-waits, rests or charges. A stop put in front of the taxi's own does that, and each new dispatch takes it out again.
+waits, rests or charges. A stop put in front of the taxi's own does that, and each new dispatch takes it out again:
+whoever comes meanwhile, to be fetched later, is told to SUMO when the vehicle goes on from there.
 """
 
 from __future__ import annotations
@@ -120,8 +121,14 @@ class TaxiExecutor:
 
     def places(self) -> set[int]:
         """Return the edges that planned tasks lie on."""
-        tasks = [task for taxi in self.taxis.values() for task in taxi.plan]
-        return {(task.location if isinstance(task, Visit) else self.place(task)).edge for task in tasks}
+        return {self._where(task).edge for taxi in self.taxis.values() for task in taxi.plan}
+
+    def next_place(self, taxi: Taxi) -> Location | None:
+        """Return where a vehicle's next task is."""
+        return self._where(taxi.plan[0]) if taxi.plan else None
+
+    def _where(self, task: Task) -> Location:
+        return task.location if isinstance(task, Visit) else self.place(task)
 
     # --- plans -------------------------------------------------------------------------------------------------
 
@@ -250,7 +257,8 @@ class TaxiExecutor:
             if not (taxi.sent or taxi.broken or self.serving(taxi.id)):
                 commands += self._dispatch(taxi)
         for taxi in self.taxis.values():
-            commands += self._go(taxi)
+            if taxi.plan:
+                commands += self._go(taxi)
         commands += [self._hold(taxi) for taxi in self.taxis.values() if taxi.astray and self._leaves(taxi)]
         return commands
 
@@ -322,11 +330,12 @@ class TaxiExecutor:
         waiting = self._moved | self._leaving
         if waiting & (taxi.known | {stop.request_id for stop in stops_of(taxi.plan)} & self._sent_to.keys()):
             return  # somebody has to be given up first, here or elsewhere
-        if taxi.plan and isinstance(taxi.plan[0], Visit):
+        target = self._target(taxi)
+        if target is not None and (target == taxi.visit or isinstance(taxi.plan[0], Visit)):
             taxi.sent = True  # a dispatch would end the visit: the stops are sent with the plan that goes on from it
             return
         present = self._present(taxi)
-        stays = taxi.visit is not None and self._target(taxi) is None
+        stays = taxi.visit is not None and target is None
         if present and (present != taxi.sent_stops or stays):
             reservations = [one for stop in present for one in self._reservations[stop.request_id].values()]
             try:

@@ -1,4 +1,4 @@
-"""The controller `insertion`: a request goes to the cheapest place in any shuttle's plan, and stays there."""
+"""The controller `insertion`: a request goes to the cheapest place in any plan, and stays while that is in time."""
 
 from __future__ import annotations
 
@@ -7,84 +7,39 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from sim.controllers.base import Inputs, Parameters, Preparation, RideLeg, RiderPlan
 from sim.controllers.fleet import waiting_fleet
 from sim.controllers.shuttle.admission import TOO_TIGHT, ruled_out
-from sim.controllers.shuttle.charging import Charging, ChargingParameters
-from sim.controllers.shuttle.departures import DepartureParameters, Departures
+from sim.controllers.shuttle.charging import Charging
+from sim.controllers.shuttle.departures import Departures
 from sim.controllers.shuttle.duties import Duties, posts_of
-from sim.controllers.shuttle.knowledge import Knowledge, LearningParameters
+from sim.controllers.shuttle.knowledge import Knowledge
 from sim.controllers.shuttle.layout import Layout
-from sim.controllers.shuttle.rebalancing import Rebalancing, RebalancingParameters
+from sim.controllers.shuttle.parameters import InsertionParameters
+from sim.controllers.shuttle.rebalancing import Rebalancing
 from sim.controllers.shuttle.ride import Ride, in_time, rides_of
 from sim.controllers.shuttle.shuttle import Shuttle, Start
-from sim.controllers.shuttle.slack import Breaches, kept_free, with_slack
+from sim.controllers.shuttle.slack import Breaches, kept_free, slack_share, with_slack
 from sim.controllers.shuttle.territory import Territory
-from sim.dispatch import lns, refusal
+from sim.dispatch import lns, mending, refusal
 from sim.dispatch.insertion import Insertion as Place
 from sim.dispatch.insertion import Planner
+from sim.dispatch.mending import mend
 from sim.dispatch.problem import Problem, Weights
 from sim.dispatch.refusal import Cause, why_none
 from sim.dispatch.relax import relax
 from sim.dispatch.schedule import time_plan
+from sim.dispatch.solution import Solution, Stops
 from sim.errors import ScenarioError
 from sim.events import Assigned
 from sim.fleet_document import Fleet
 from sim.network.areas import Areas
 from sim.scenario import RequestLimits
-from sim.world import Location, Offer, Request, Vehicle, World
+from sim.world import Location, Offer, PlannedStop, Request, Vehicle, World
 
 AHEAD_SHARE = 0.1
 """Time to the next attempt for a booking that found no place, as a share of the time to its wish."""
-
-
-class InsertionParameters(LearningParameters, RebalancingParameters, DepartureParameters, ChargingParameters):
-    """Parameters of the controller `insertion`."""
-
-    alpha: float = Field(
-        0.5,
-        ge=0,
-        description="seconds of ride, of any rider, that one second of added driving is worth; more of it "
-        "means fewer vehicle kilometres and longer waits, less of it sends out idle shuttles sooner",
-    )
-    wait_weight: float = Field(
-        1.5,
-        ge=1,
-        description="seconds of ride that one second of wait is worth; studies of travellers' value of time "
-        "find between 1 and 2.5",
-    )
-    walk_weight: float = Field(
-        2.0,
-        ge=0,
-        description="seconds of ride that one second of walk to or from a meeting point is worth; studies of "
-        "travellers' value of time find between 1.5 and 2.5",
-    )
-    promise_window_s: float = Field(
-        300,
-        ge=0,
-        description="time from the planned pick-up to the end of the promised window, which later insertions "
-        "keep to; more leaves more room for pooling, less is the better promise",
-    )
-    travel_time_factor: float = Field(
-        1.0,
-        ge=1,
-        le=3,
-        description="factor on the travel times that plans are made with; what exceeds 1 is slack against "
-        "traffic that gets worse after the promise",
-    )
-    retry_s: float = Field(
-        15,
-        ge=0,
-        description="time between two attempts for a request that has found no place yet; trying every step "
-        "costs most of the planning when demand exceeds the fleet, and serves hardly more",
-    )
-    duty_slack_s: float = Field(
-        120,
-        ge=0,
-        description="time in hand with which an idle vehicle sets off to its break, and home at the end of its duty",
-    )
 
 
 @dataclass(slots=True)
@@ -119,19 +74,19 @@ class Insertion:
 
     A request without a feasible place is tried again until its wait limit has passed. Then it is rejected, with the
     check that stood in the way when vehicles could last have come in time. What the rider accepts binds every plan
-    from then on.
+    from then on. Where traffic makes a plan late, riders who wait may come out of it into another.
     """
 
     Parameters: ClassVar[type[Parameters]] = InsertionParameters
 
     def __init__(self, parameters: InsertionParameters) -> None:
         self.parameters = parameters
-        self._weights = Weights(drive=parameters.alpha, wait=parameters.wait_weight, ride=1.0)
+        self._weights = Weights(parameters.alpha, parameters.wait_weight, ride=1.0, late=parameters.lateness_weight)
         self._rides: dict[str, Ride] = {}
         self._open: dict[str, Attempts] = {}
         self._shuttles: dict[str, Shuttle] = {}
         self._knowledge = Knowledge(parameters, factor=parameters.travel_time_factor)
-        self._breaches, self._slack_share = Breaches(), parameters.promise_slack_share
+        self._breaches = Breaches()
         self._last_step_s = np.nan
         self._territory = Territory()
         self._duties = Duties()
@@ -160,6 +115,7 @@ class Insertion:
             )
             raise ScenarioError(msg)
         lns.compile_kernels()  # loaded from the cache here, before the simulated time begins to count
+        mending.compile_kernels()
         refusal.compile_kernels()
         self._fleet, self._limits = fleet, inputs.scenario.requests
         areas = Areas(inputs.network.areas, inputs.graph)
@@ -210,10 +166,38 @@ class Insertion:
         """Leave what is open as it is: the observer reports it as unfinished."""
 
     def _correct(self, vehicles: Sequence[Vehicle]) -> None:
-        """Bring plans in line with who boarded which vehicle; here nobody boards another than planned."""
+        """Give riders who boarded the vehicle they were to leave, because that came first, back to its plan."""
+        for vehicle in vehicles:
+            for request_id in vehicle.on_board:
+                own = self._shuttles.setdefault(vehicle.id, Shuttle())
+                stops = [PlannedStop(request_id, pickup=pickup) for pickup in (True, False)]
+                if stops[1] in own.plan:
+                    continue
+                for other in self._shuttles.values():
+                    if other.drop(request_id):
+                        other.changed = True
+                        own.plan[:0] = stops
 
     def _improve(self, moment: Moment) -> None:
-        """Change plans that have just been made or timed anew; here they stay."""
+        """Search for better plans than those that have just been made or timed anew."""
+        layout = self._laid_open(moment)
+        if not (layout.problem.requests.vehicle < 0).any():
+            return
+        problem = relax(layout.problem, layout.plans)
+        found = self._better(problem, layout.plans)
+        if found.saved < self.parameters.least_gain_s:
+            return
+        for v, (old, new) in enumerate(zip(layout.plans, found.plans, strict=True)):
+            if old != new:
+                self._take_over(moment, layout, problem, v, new)
+
+    def _laid_open(self, moment: Moment) -> Layout:
+        """Lay out what the search works on."""
+        return self._lay_out(moment, ())
+
+    def _better(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
+        """Return plans that cost no more than these, and keep every limit of the problem."""
+        return mend(problem, plans)
 
     def _charge(self, moment: Moment) -> None:
         """Plan the visits to chargers that are needed by now, and let shuttles set off to them."""
@@ -302,7 +286,7 @@ class Insertion:
         return self._knowledge.way_s(a, b)
 
     def _lay_out(self, moment: Moment, others: Sequence[Ride], *, penalty_s: float = 0.0) -> Layout:
-        """Lay out the plans as they stand, and rides that have no place, with the slack that is to be kept."""
+        """Lay out the plans as they stand, with the slack that promises are to keep, and rides that have no place."""
         layout = Layout.of(
             self._knowledge.travel_times,
             moment.starts,
@@ -316,7 +300,9 @@ class Insertion:
             stop_times=self._knowledge.stop_times,
             to_charger_m=self._charging.to_charger_m,
         )
-        return replace(layout, problem=with_slack(layout.problem, now_s=moment.world.time_s, share=self._slack_share))
+        promised = layout.rides[: len(layout.rides) - len(others)]
+        shares = [slack_share(ride, self.parameters) for ride in promised] + [0.0] * len(others)
+        return replace(layout, problem=with_slack(layout.problem, shares, now_s=moment.world.time_s))
 
     def _best(self, planning: Planning, rows: Iterable[int]) -> tuple[int, Place] | None:
         """Return which of a request's rides is best, and its place; walks and the time before them count as well."""
@@ -347,12 +333,29 @@ class Insertion:
         requests, stops = planning.problem.requests, slice(2 * row, 2 * row + 2)
         requests.earliest_s[2 * row] = ride.earliest_s
         requests.due_s[stops] = ride.latest_pickup_s, ride.latest_dropoff_s
-        tight_s = kept_free(requests.due_s[stops], now_s=moment.world.time_s, share=self._slack_share)
+        tight_s = kept_free(requests.due_s[stops], now_s=moment.world.time_s, share=slack_share(ride, self.parameters))
         requests.latest_s[stops] = np.maximum(tight_s, (times_s[0], times_s[1] - self._fleet.alighting_s))
         planning.planner.insert(row, place)
         moment.shuttles[v].plan, moment.shuttles[v].changed = planning.layout.stops(plan), True
         self._assign(moment.world, ride, moment.vehicles[v].id, *times_s)
         return True
+
+    def _take_over(self, moment: Moment, layout: Layout, problem: Problem, v: int, plan: Sequence[int]) -> None:
+        """Give a vehicle its new plan: offer a ride to who had none, and say in the log who changes to it."""
+        world, old = moment.world, layout.plans[v]
+        stops, come = list(plan), [stop // 2 for stop in plan if stop % 2 and stop not in old]
+        for row in list(come):
+            ride = layout.rides[row]
+            if ride.request.id in self._rides:
+                continue
+            pickup_s, _ = self._times_in(problem, v, stops, row)
+            if not self._offer(world, ride, pickup_s):
+                come.remove(row)
+                stops = [stop for stop in stops if stop // 2 != row]
+        moment.shuttles[v].plan, moment.shuttles[v].changed = layout.stops(stops), True
+        for row in come:
+            times_s = self._times_in(problem, v, stops, row)
+            self._assign(world, layout.rides[row], moment.vehicles[v].id, *times_s)
 
     def _times_in(self, problem: Problem, v: int, plan: Sequence[int], row: int) -> tuple[float, float]:
         """Return when a plan lets a rider board, and when the rider has alighted."""
@@ -387,7 +390,7 @@ class Insertion:
         Who rides on the spot can board from now on; who booked ahead comes for the planned pick-up.
         """
         earliest_s = pickup_s if ride.request.earliest_s > now_s else ride.earliest_s
-        window_s = max(self.parameters.promise_window_s, self._slack_share * (pickup_s - now_s))
+        window_s = self.parameters.promise_window_s + slack_share(ride, self.parameters) * (pickup_s - now_s)
         return earliest_s, min(pickup_s + window_s, ride.latest_pickup_s)
 
     def _put_off(self, world: World, request: Request, cause: Cause) -> bool:

@@ -20,6 +20,7 @@ from sim.world import Request, World
 class HindsightParameters(LnsParameters):
     """Parameters of the controller `hindsight`: those of `lns`, and how far it searches at the beginning."""
 
+    booking_slack_share: float = Field(0, ge=0, le=1, description="as for `insertion`")
     first_iterations: int = Field(
         5_000,
         ge=0,

@@ -30,7 +30,13 @@ class LearningParameters(Parameters):
         ge=0,
         le=1,
         description="share by which all that lies before a stop may come to take longer than planned without a promise "
-        "being broken; plans keep that time free, more of it the farther the stop lies ahead",
+        "being broken; windows are so much wider, and plans keep that time free, more of it the farther the stop is",
+    )
+    booking_slack_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="the same for rides booked ahead, if it is more",
     )
 
 

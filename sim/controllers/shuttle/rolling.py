@@ -10,15 +10,15 @@ import numpy as np
 from pydantic import Field
 
 from sim.controllers.base import Inputs, Parameters, Preparation
-from sim.controllers.shuttle.controller import Insertion, InsertionParameters, Moment
+from sim.controllers.shuttle.controller import Insertion, Moment
 from sim.controllers.shuttle.layout import Layout
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.controllers.shuttle.ride import Ride, in_time, rides_of
-from sim.dispatch import lns, refusal, rtv
+from sim.dispatch import lns, mending, refusal, rtv
 from sim.dispatch.lns import solve
 from sim.dispatch.problem import Problem
-from sim.dispatch.relax import relax
 from sim.dispatch.solution import Solution, Stops
-from sim.world import PlannedStop, Vehicle, World
+from sim.world import World
 
 STREAM = 1
 
@@ -34,17 +34,6 @@ class RollingParameters(InsertionParameters):
     )
     wait_weight: float = Field(
         1.25, ge=1, description="seconds of ride that one second of wait is worth, as for `insertion`"
-    )
-    least_gain_s: float = Field(
-        5,
-        ge=0,
-        description="plans are replaced if that saves at least this much of the objective, in seconds of ride; "
-        "more of it lets riders keep their vehicle",
-    )
-    lateness_weight: float = Field(
-        5,
-        ge=0,
-        description="seconds of ride that one second behind a promise is worth, once traffic has broken it",
     )
     reject_penalty_s: float = Field(
         20_000,
@@ -65,37 +54,18 @@ class Rolling(Insertion, ABC):
     def __init__(self, parameters: RollingParameters) -> None:
         super().__init__(parameters)
         self._rolling = parameters
-        self._weights = self._weights._replace(late=parameters.lateness_weight)
 
     @abstractmethod
     def _search(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
         """Return plans that cost no more than these, and keep every limit of the problem."""
 
-    def _correct(self, vehicles: Sequence[Vehicle]) -> None:
-        """Give riders who boarded the vehicle they were to leave, because that came first, back to its plan."""
-        for vehicle in vehicles:
-            for request_id in vehicle.on_board:
-                own = self._shuttles[vehicle.id]
-                stops = [PlannedStop(request_id, pickup=pickup) for pickup in (True, False)]
-                if stops[1] in own.plan:
-                    continue
-                for other in self._shuttles.values():
-                    if other.drop(request_id):
-                        other.changed = True
-                        own.plan[:0] = stops
+    def _laid_open(self, moment: Moment) -> Layout:
+        return self._lay_out(moment, self._unplaced(moment.world), penalty_s=self._rolling.reject_penalty_s)
 
-    def _improve(self, moment: Moment) -> None:
-        waiting = self._unplaced(moment.world)
-        layout = self._lay_out(moment, waiting, penalty_s=self._rolling.reject_penalty_s)
-        if not (layout.problem.requests.vehicle < 0).any():
-            return
-        problem = relax(layout.problem, layout.plans)
-        found = self._search(problem, layout.plans)
-        if found.saved < self._rolling.least_gain_s:
-            return
-        for v, (old, new) in enumerate(zip(layout.plans, found.plans, strict=True)):
-            if old != tuple(new):
-                self._take_over(moment, layout, problem, v, new)
+    def _better(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
+        mended = super()._better(problem, plans)
+        found = self._search(problem, mended.plans)
+        return found._replace(saved=found.saved + mended.saved)
 
     def _unplaced(self, world: World) -> list[Ride]:
         """Return a ride for each request that has found no place yet, between the nearest points that could do."""
@@ -108,23 +78,6 @@ class Rolling(Insertion, ABC):
                 fitting = (one for one in admitted if in_time(one, self._fleet, now_s=world.time_s, way_s=self._way_s))
                 rides += [ride for ride in (next(fitting, None),) if ride is not None]
         return rides
-
-    def _take_over(self, moment: Moment, layout: Layout, problem: Problem, v: int, plan: Sequence[int]) -> None:
-        """Give a vehicle its new plan: offer a ride to who had none, and say in the log who changes to it."""
-        world, old = moment.world, layout.plans[v]
-        stops, come = list(plan), [stop // 2 for stop in plan if stop % 2 and stop not in old]
-        for row in list(come):
-            ride = layout.rides[row]
-            if ride.request.id in self._rides:
-                continue
-            pickup_s, _ = self._times_in(problem, v, stops, row)
-            if not self._offer(world, ride, pickup_s):
-                come.remove(row)
-                stops = [stop for stop in stops if stop // 2 != row]
-        moment.shuttles[v].plan, moment.shuttles[v].changed = layout.stops(stops), True
-        for row in come:
-            times_s = self._times_in(problem, v, stops, row)
-            self._assign(world, layout.rides[row], moment.vehicles[v].id, *times_s)
 
 
 class LnsParameters(RollingParameters):
@@ -163,4 +116,5 @@ def compile_kernels() -> None:
     """Compile every kernel that a service of shuttles has into numba's cache, so that a later process pays nothing."""
     lns.compile_kernels()
     refusal.compile_kernels()
+    mending.compile_kernels()
     rtv.compile_kernels()

@@ -6,28 +6,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sim.controllers.shuttle.knowledge import LearningParameters
 from sim.controllers.shuttle.ride import Ride
 from sim.dispatch.problem import Floats, Problem
 from sim.events import PlansRetimed
 
 
-def kept_free(latest_s: Floats, *, now_s: float, share: float) -> Floats:
+def slack_share(ride: Ride, use: LearningParameters) -> float:
+    """Return by which share what lies before the stops of a ride may take longer; breaks are promised to nobody."""
+    if ride.errand is not None:
+        return 0.0
+    booked = ride.request.submitted_s < ride.request.earliest_s
+    return max(use.promise_slack_share, use.booking_slack_share) if booked else use.promise_slack_share
+
+
+def kept_free(latest_s: Floats, *, now_s: float, share: Floats | float) -> Floats:
     """Return the latest starts of plans whose times until then may become longer by a share and still be in time."""
-    if not share:
-        return latest_s
     tight_s: Floats = np.minimum(now_s + (latest_s - now_s) / (1 + share), latest_s)
-    return tight_s
+    return np.where(share > 0, tight_s, latest_s)
 
 
-def with_slack(problem: Problem, *, now_s: float, share: float) -> Problem:
-    """Return a problem whose plans are to keep a share of the time to each latest start free before it.
+def with_slack(problem: Problem, shares: Sequence[float], *, now_s: float) -> Problem:
+    """Return a problem whose plans are to keep a share, by request, of the time to each latest start free before it.
 
     `due_s` stays: that is when a promise is broken.
     """
-    requests = problem.requests
-    tight_s = kept_free(requests.latest_s, now_s=now_s, share=share)
-    tight_s = np.where(np.repeat(requests.riders > 0, 2), tight_s, requests.latest_s)  # breaks are promised to nobody
-    return problem._replace(requests=requests._replace(latest_s=tight_s))
+    if not any(shares):
+        return problem
+    latest_s = kept_free(problem.requests.latest_s, now_s=now_s, share=np.repeat(shares, 2))
+    return problem._replace(requests=problem.requests._replace(latest_s=latest_s))
 
 
 class Breaches:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from sim.controllers.base import Inputs
-from sim.controllers.shuttle.controller import Insertion, InsertionParameters
+from sim.controllers.shuttle.controller import Insertion
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.demand.population import Population
 from sim.engine.loop import Loop
 from sim.engine.resolve import Resolved

@@ -360,3 +360,36 @@ def test_a_vehicle_beyond_the_place_of_a_booking_comes_back_to_it(on_grid: Grid)
     events, _ = on_grid.run(acts, [rider(1, "B1C1", "C3D3"), booked(2, "B1C1", "D3D2", at_s=300)])
     assert [one.request_id for one in only(events, PickedUp)] == ["r1", "r2"]
     assert len(only(events, Arrived)) == 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_vehicle_that_waits_for_a_booking_stays_when_others_come(on_grid: Grid, engine: EngineName) -> None:
+    seen: list[tuple[float, Location]] = []
+    acts = script((10, lambda w: w.set_plan("shuttle.00", plan("+r1", "+r2", "+r3", "-r1", "-r2", "-r3"))))
+
+    def step(world: World) -> None:
+        acts(world)
+        seen.extend((world.time_s, one.location) for one in world.vehicles() if one.id == "shuttle.00")
+
+    coming = [rider(2, "B2C2", "D3D2", at_s=150), rider(3, "C2C3", "D3D2", at_s=190)]
+    riders = [booked(1, "B1C1", "C3D3", at_s=300), *(replace(one, booked_s=0.0) for one in coming)]
+    events, _ = on_grid.run(step, riders, engine=engine)
+    waiting = {place for time_s, place in seen if 140 < time_s < 295}
+    assert len(waiting) == 1  # each new dispatch would have ended the visit, and the vehicle gone on to r2
+    assert [one.request_id for one in only(events, PickedUp)] == ["r1", "r2", "r3"]
+    assert 300 < only(events, PickedUp)[0].time_s < 320
+
+
+def test_a_vehicle_that_brakes_for_its_stop_is_not_seen_beyond_it(on_grid: Grid) -> None:
+    seen: list[Location] = []
+    acts = script((10, lambda w: w.set_plan("shuttle.00", plan("+r1", "-r1"))))
+
+    def step(world: World) -> None:
+        acts(world)
+        seen.extend(one.location for one in world.vehicles() if one.id == "shuttle.00" and not one.on_board)
+
+    events, _ = on_grid.run(step, [rider(1, "B1C1", "C3D3", at_s=5)])
+    (pickup,) = only(events, PickedUp)
+    assert pickup.edge == "B1C1"
+    stop = seen[-1]
+    assert max(place.pos_m for place in seen if place.edge == stop.edge) < stop.pos_m + 0.5

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.controllers.shuttle.assignment import Rtv, RtvParameters
-from sim.controllers.shuttle.controller import Insertion, InsertionParameters
+from sim.controllers.shuttle.controller import Insertion
 from sim.controllers.shuttle.hindsight import Hindsight, HindsightParameters
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.controllers.shuttle.rolling import Lns, LnsParameters
 from sim.events import Cancelled, Event, Offered, Promised, Rejected
 from sim.fleet_document import Fleet

@@ -13,7 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from sim.controllers.base import Inputs, RideLeg
-from sim.controllers.shuttle.controller import Insertion, InsertionParameters
+from sim.controllers.shuttle.controller import Insertion
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.demand.population import Rider
 from sim.errors import ControllerError, ScenarioError
 from sim.events import Assigned, PlansRetimed, Promised, fingerprint

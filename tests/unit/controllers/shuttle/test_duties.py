@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import pytest
 
 from sim.controllers.shuttle.assignment import RtvParameters
-from sim.controllers.shuttle.controller import InsertionParameters
 from sim.controllers.shuttle.duties import Duties, Post
 from sim.controllers.shuttle.errand import errand_ride, put_behind_riders, stops_of
 from sim.controllers.shuttle.layout import Layout
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.controllers.shuttle.rolling import LnsParameters
 from sim.controllers.shuttle.shuttle import Shuttle, Start
 from sim.dispatch.problem import Weights

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sim.controllers.shuttle.controller import Insertion, InsertionParameters
+from sim.controllers.shuttle.controller import Insertion
 from sim.controllers.shuttle.forecast import MEMORY_S, Forecast
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.controllers.shuttle.rebalancing import Rebalancing
 from sim.controllers.shuttle.zones import Zones
 from sim.network.catalog import Network, StopKerb

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from sim.controllers.shuttle import controller as shuttles
-from sim.controllers.shuttle.controller import InsertionParameters
 from sim.controllers.shuttle.layout import Layout
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.controllers.shuttle.rolling import Lns, LnsParameters
 from sim.dispatch.problem import Problem
 from sim.dispatch.refusal import why_none
@@ -80,7 +80,7 @@ def test_a_booking_is_promised_when_it_is_made_and_the_vehicle_waits_for_its_rid
     run(world, parameters=parameters, until_s=4500, actions=idle)
     promise = events(world, Promised)["r000"]
     assert promise.time_s == 10.0
-    assert (promise.pickup_earliest_s, promise.pickup_latest_s) == (3000.0, 3300.0)
+    assert (promise.pickup_earliest_s, promise.pickup_latest_s) == (3000.0, 3300.0 + 0.1 * (3000.0 - 10.0))
     assert stood == ["idle"]
     assert world.shuttles[0].at == FAR
     assert world.board_s["r000"] == 3000.0

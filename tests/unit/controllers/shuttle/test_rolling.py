@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from sim.controllers.shuttle.controller import InsertionParameters
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.controllers.shuttle.ride import rides_of
 from sim.controllers.shuttle.rolling import LnsParameters
 from sim.controllers.shuttle.shuttle import Shuttle

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.controllers.shuttle.controller import InsertionParameters
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.controllers.shuttle.ride import rides_of
 from sim.controllers.shuttle.slack import Breaches, kept_free
 from sim.dispatch.problem import smallest_problem
@@ -26,15 +26,18 @@ def slower(times: TravelTimes, factor: float, *, at_s: float) -> TravelTimes:
     return TravelTimes(at_s, factor * times.edge_s, factor * times.leg_s, times.length_m, times.leg_m)
 
 
-def late_pickups(share: float, *, factor: float) -> int:
-    """Return how many riders board late if all gets slower after they were promised a time."""
-    world = ReplayWorld(GRID, spread(GRID, 4), uniform_requests(GRID, seed=7, count=60, last_s=1800), seats=6)
-    parameters = InsertionParameters(promise_slack_share=share, promise_window_s=60)
-    controller = controller_for(world, LIMITS, parameters)
+def late_riders(*, booked: bool = False, **parameters: float) -> int:
+    """Return how many riders board or alight late if all takes half as long again after they were promised a time."""
+    requests = uniform_requests(GRID, seed=7, count=60, last_s=1800)
+    if booked:
+        requests = [replace(one, earliest_s=one.earliest_s + 1800.0) for one in requests]
+    world = ReplayWorld(GRID, spread(GRID, 4), requests, seats=6)
+    defaults = {"promise_window_s": 60.0, "lateness_weight": 0.0}
+    controller = controller_for(world, LIMITS, InsertionParameters.model_validate(defaults | parameters))
     controller.start(world)
     while world.time_s < 9000:
         if world.time_s == 1800:
-            world.slow_down(slower(GRID, factor, at_s=1800.0))
+            world.slow_down(slower(GRID, 1.5, at_s=1800.0))
         controller.step(world)
         world.advance(world.time_s + 5)
     assert len(world.alight_s) + len(world.rejected) == 60
@@ -45,9 +48,18 @@ def late_pickups(share: float, *, factor: float) -> int:
 
 
 def test_plans_with_slack_break_fewer_promises_when_traffic_gets_worse() -> None:
-    without, ample = late_pickups(0.0, factor=1.5), late_pickups(0.6, factor=1.5)
+    without, ample = late_riders(), late_riders(promise_slack_share=0.6)
     assert without > 0
     assert ample < without
+
+
+def test_bookings_have_slack_of_their_own() -> None:
+    assert late_riders(booking_slack_share=0.6) == late_riders(booking_slack_share=0)  # nobody has booked
+    assert late_riders(booked=True, booking_slack_share=0.2) < late_riders(booked=True, booking_slack_share=0)
+
+
+def test_riders_who_wait_move_out_of_plans_that_have_become_late() -> None:
+    assert late_riders(lateness_weight=5) < late_riders()
 
 
 def test_the_time_kept_free_grows_with_what_lies_ahead_and_never_bars_what_is_due() -> None:

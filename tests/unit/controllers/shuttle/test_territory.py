@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sim.controllers.shuttle.assignment import RtvParameters
-from sim.controllers.shuttle.controller import InsertionParameters
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.controllers.shuttle.rolling import LnsParameters
 from sim.controllers.shuttle.territory import Territory
 from sim.fleet_document import Fleet
