@@ -13,8 +13,9 @@ import pytest
 
 from sim.controllers.base import Inputs
 from sim.controllers.shuttle.assignment import Rtv, RtvParameters
-from sim.controllers.shuttle.controller import Insertion, InsertionParameters
+from sim.controllers.shuttle.controller import Insertion
 from sim.controllers.shuttle.hindsight import Hindsight, HindsightParameters
+from sim.controllers.shuttle.parameters import InsertionParameters
 from sim.controllers.shuttle.rolling import Lns, LnsParameters
 from sim.demand.population import Population, Rider
 from sim.engine.loop import Loop
