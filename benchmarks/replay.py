@@ -150,10 +150,12 @@ def _stops(drive: Drive, end_s: float) -> Iterator[str]:
 
 
 def _place(stop: Mapping[str, str]) -> str:
-    if "parkingArea" in stop:
-        return f'parkingArea="{stop["parkingArea"]}"'
+    for named in ("parkingArea", "chargingStation"):
+        if named in stop:
+            return f'{named}="{stop[named]}"'
     # as written by SUMO, mostly a point: it takes a shuttle longer to halt at a point than within a range
-    return f'lane="{stop["lane"]}" startPos="{stop["startPos"]}" endPos="{stop["endPos"]}" friendlyPos="true"'
+    given = (f'{name}="{stop[name]}"' for name in ("lane", "startPos", "endPos") if name in stop)
+    return f'{" ".join(given)} friendlyPos="true"'
 
 
 def _waypoints(edges: Sequence[str], before: int, at: int) -> Iterator[str]:

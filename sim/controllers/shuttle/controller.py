@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -50,14 +51,19 @@ class Attempts:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moment:
     """The fleet in one step: rows are vehicles on duty, in the order of their ids."""
 
     world: World
     vehicles: Sequence[Vehicle]
     shuttles: Sequence[Shuttle]
-    starts: Sequence[Start]
+    start: Callable[[Vehicle, Shuttle], Start]
+
+    @cached_property
+    def starts(self) -> Sequence[Start]:
+        """From where and when the vehicles go on; most steps do not ask."""
+        return [self.start(*row) for row in zip(self.vehicles, self.shuttles, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +144,8 @@ class Insertion:
         gone = self._forget(world.withdrawn())
         self._correct(vehicles)
         refreshed = self._knowledge.follow(world)
-        starts = [self._observe(vehicle, world) for vehicle in vehicles]
-        moment = Moment(world, vehicles, [self._shuttles[vehicle.id] for vehicle in vehicles], starts)
+        shuttles = [self._observe(vehicle, world) for vehicle in vehicles]
+        moment = Moment(world, vehicles, shuttles, partial(self._start, now_s=world.time_s))
         if self._rebalancing is not None:
             self._rebalancing.learn(world)
         due = self._due(world)
@@ -147,15 +153,15 @@ class Insertion:
         if news or gone or refreshed:
             self._improve(moment)
         self._charge(moment)
-        for vehicle, one in zip(vehicles, moment.shuttles, strict=True):
+        for vehicle, one in zip(vehicles, shuttles, strict=True):
             self._duties.direct(vehicle, one, self._rides, now_s=world.time_s, way_s=self._way_s)
             self._departures.hold(vehicle, one, self._rides, self._knowledge.travel_times, time_s=world.time_s)
         if self._rebalancing is not None:
             self._rebalancing.move(
-                world, vehicles, moment.shuttles, starts, rides=self._rides, fleet=self._fleet,
+                world, vehicles, shuttles, lambda: moment.starts, rides=self._rides, fleet=self._fleet,
                 may_go=lambda vehicle, place: self._charging.may_go(vehicle, place, world.travel_times),
             )  # fmt: skip
-        changed = {vehicle.id: one for vehicle, one in zip(vehicles, moment.shuttles, strict=True) if one.changed}
+        changed = {vehicle.id: one for vehicle, one in zip(vehicles, shuttles, strict=True) if one.changed}
         if changed:
             world.set_plans({name: one.tasks(self._rides) for name, one in changed.items()})
         for one in changed.values():
@@ -168,15 +174,15 @@ class Insertion:
     def _correct(self, vehicles: Sequence[Vehicle]) -> None:
         """Give riders who boarded the vehicle they were to leave, because that came first, back to its plan."""
         for vehicle in vehicles:
+            own = self._shuttles.setdefault(vehicle.id, Shuttle())
+            planned = {stop.request_id for stop in own.plan} if vehicle.on_board else set()
             for request_id in vehicle.on_board:
-                own = self._shuttles.setdefault(vehicle.id, Shuttle())
-                stops = [PlannedStop(request_id, pickup=pickup) for pickup in (True, False)]
-                if stops[1] in own.plan:
+                if request_id in planned:
                     continue
                 for other in self._shuttles.values():
                     if other.drop(request_id):
                         other.changed = True
-                        own.plan[:0] = stops
+                        own.plan[:0] = [PlannedStop(request_id, pickup=pickup) for pickup in (True, False)]
 
     def _improve(self, moment: Moment) -> None:
         """Search for better plans than those that have just been made or timed anew."""
@@ -214,8 +220,8 @@ class Insertion:
                 shuttle.drop(request_id)
         return bool(gone)
 
-    def _observe(self, vehicle: Vehicle, world: World) -> Start:
-        """Bring a vehicle's plan in line with what it has done, and say from where and when it goes on."""
+    def _observe(self, vehicle: Vehicle, world: World) -> Shuttle:
+        """Bring a vehicle's plan in line with what it has done."""
         shuttle = self._shuttles.setdefault(vehicle.id, Shuttle())
         # a boarding is taken to have begun right after the last look, lest a ride be taken as shorter than it is
         boarded_s = self._last_step_s + self._fleet.boarding_s
@@ -224,7 +230,12 @@ class Insertion:
         for taken in self._duties.follow(vehicle, shuttle, self._rides, now_s=world.time_s):
             world.decide(taken)
         self._charging.follow(vehicle, shuttle, self._rides, now_s=world.time_s)
-        start = shuttle.start(vehicle, self._rides, self._fleet, now_s=world.time_s)
+        shuttle.stand(vehicle, now_s=world.time_s)
+        return shuttle
+
+    def _start(self, vehicle: Vehicle, shuttle: Shuttle, *, now_s: float) -> Start:
+        """Say from where and when a vehicle goes on, and what binds it."""
+        start = shuttle.start(vehicle, self._rides, self._fleet, now_s=now_s)
         start = self._knowledge.pulled_out(start, vehicle)
         start = replace(
             start, permits=self._territory.room(vehicle.group), range_m=self._charging.range_m(vehicle)

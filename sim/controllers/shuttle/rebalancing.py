@@ -68,7 +68,7 @@ class Rebalancing:
         world: World,
         vehicles: Sequence[Vehicle],
         shuttles: Sequence[Shuttle],
-        starts: Sequence[Start],
+        starts: Callable[[], Sequence[Start]],
         *,
         rides: Mapping[str, Ride],
         fleet: Fleet,
@@ -85,7 +85,7 @@ class Rebalancing:
             return
         self._next_s = world.time_s + self._parameters.rebalance_s
         idle, goals = [], []
-        for vehicle, shuttle, start in zip(vehicles, shuttles, starts, strict=True):
+        for vehicle, shuttle, start in zip(vehicles, shuttles, starts(), strict=True):
             if is_idle(vehicle, shuttle, rides):
                 idle.append((vehicle, shuttle))
             else:

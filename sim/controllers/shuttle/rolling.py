@@ -84,7 +84,7 @@ class LnsParameters(RollingParameters):
     """Parameters of the controller `lns`: those of `insertion`, and how far it searches."""
 
     iterations: int = Field(
-        200,
+        100,
         ge=0,
         le=1_000_000,
         description="tries to improve the plans each time that a request was placed or travel times were refreshed; "

@@ -115,18 +115,23 @@ class Shuttle:
         self.plan = ahead
         return over
 
+    def stand(self, vehicle: Vehicle, *, now_s: float) -> None:
+        """Note since when the vehicle serves a stop where."""
+        if vehicle.phase != "serving":
+            self.stands_at = None
+        elif self.stands_at != vehicle.location:
+            self.stands_at, self.stands_since_s = vehicle.location, now_s
+
     def start(self, vehicle: Vehicle, rides: Mapping[str, Ride], fleet: Fleet, *, now_s: float) -> Start:
         """Say from where and when the vehicle goes on; a stop being served is timed from its start.
 
-        A vehicle that stands at its next stop for a rider who has not come yet is ready there from now on.
+        `stand` tells since when it stands. A vehicle that stands at its next stop for a rider who has not come yet is ready there from now on.
         """
         first = place(self.plan[0], rides) if self.plan else None
         here = first is not None and at_place(first, vehicle.location)
         ready_s = now_s
         if vehicle.phase == "serving":
-            ready_s = self._end_of_standing_s(vehicle.location, fleet, now_s, at_next=here)
-        else:
-            self.stands_at = None
+            ready_s = self._end_of_standing_s(fleet, now_s, at_next=here)
         if vehicle.halted_until_s is not None:
             ready_s = max(ready_s, vehicle.halted_until_s)
         load = Load(0, 0)
@@ -141,10 +146,8 @@ class Shuttle:
             locked=min(vehicle.locked, len(self.plan)),
         )
 
-    def _end_of_standing_s(self, at: Location, fleet: Fleet, now_s: float, *, at_next: bool) -> float:
+    def _end_of_standing_s(self, fleet: Fleet, now_s: float, *, at_next: bool) -> float:
         """Return when a vehicle that serves a stop is ready for the next one of its plan."""
-        if self.stands_at != at:
-            self.stands_at, self.stands_since_s = at, now_s
         if at_next:
             return max(self.stands_since_s, now_s - service_s(self.plan[0], fleet))
         if self.last_stop is not None:  # riders on board already, the dwell still runs

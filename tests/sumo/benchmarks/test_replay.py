@@ -62,6 +62,22 @@ def test_the_replay_makes_the_stops_and_rides_of_the_run(on_grid: Grid) -> None:
     assert replayed_vehicle_seconds(recording) > 0
 
 
+def test_a_shuttle_that_rests_on_the_road_does_so_in_the_replay(on_grid: Grid) -> None:
+    ride = [PlannedStop("r1", pickup=True), PlannedStop("r1", pickup=False)]
+
+    def take_back(world: World) -> None:
+        if world.time_s == 60:
+            world.set_plan("shuttle.00", ride)
+        elif world.time_s == 75:
+            world.set_plans({"shuttle.00": [], "shuttle.01": ride})
+
+    recording, routes = replayed(on_grid, take_back, [rider(1, "D3D2", "B1B2")])
+    assert recording.rides == {"p1": "shuttle.01"}
+    recorded, again = (read_drives(file)["shuttle.00"] for file in (on_grid.folder / "vehroutes.xml", routes))
+    assert [stop for stop in recorded.stops if "startPos" not in stop]
+    assert again.edges == recorded.edges
+
+
 def test_a_rejected_rider_leaves_the_replay_when_rejected(on_grid: Grid) -> None:
     def reject(world: World) -> None:
         if world.time_s == 90:
