@@ -123,9 +123,9 @@ class Shuttle:
             self.stands_at, self.stands_since_s = vehicle.location, now_s
 
     def start(self, vehicle: Vehicle, rides: Mapping[str, Ride], fleet: Fleet, *, now_s: float) -> Start:
-        """Say from where and when the vehicle goes on; a stop being served is timed from its start.
+        """Say from where and when the vehicle goes on; a stop being served is timed from its start, see `stand`.
 
-        `stand` tells since when it stands. A vehicle that stands at its next stop for a rider who has not come yet is ready there from now on.
+        A vehicle that stands at its next stop for a rider who has not come yet is ready there from now on.
         """
         first = place(self.plan[0], rides) if self.plan else None
         here = first is not None and at_place(first, vehicle.location)
