@@ -2,7 +2,9 @@
 
 What SUMO 1.28 does when it is not guarded, each measured: one reservation given to two taxis corrupts memory; a
 taxi filled beyond its seats leaves riders behind without a reservation; a new dispatch to a taxi at a stop cuts the
-dwell short or starts it again (SUMO issue 13976); no dispatch takes a rider once planned back (issue 11619).
+dwell short or starts it again (SUMO issue 13976); no dispatch takes a rider once planned back (issue 11619); riders
+board before their turn where others alight near them, and the taxi waits for them at their stop for ever. So each such
+boarding is followed by a new dispatch; who would fill the taxi by it is sent for after that stop, or taken back.
 
 A rider is taken back by replacing the stage in which the rider waits by itself: SUMO drops the old reservation with its
 stops and makes a new one. Two traps there: it cuts the dwell of a taxi that stands at a stop, so that the executor
@@ -23,7 +25,7 @@ from itertools import takewhile
 from typing import Any
 
 from sim.engine.sumo import SumoPort
-from sim.engine.taxi_plan import PlanCheck, Taxi, load_of, stops_of, without
+from sim.engine.taxi_plan import PlanCheck, Taxi, load_of, near, stops_of, too_early, without
 from sim.errors import ControllerError, EngineError, InvariantError
 from sim.world import Load, Location, PlannedStop, Request, Task, Visit
 
@@ -229,9 +231,10 @@ class TaxiExecutor:
         self._advance(taxi, PlannedStop(request_id, pickup=False))
         taxi.on_board.discard(request_id)
         taxi.known.discard(request_id)
+        taxi.sent = taxi.sent and not taxi.defers
 
     def _keep(self, taxi: Taxi, request_id: str) -> None:
-        """Undo a move that came too late: the rider boards the vehicle that was to give the rider up."""
+        """Undo what came too late: the rider boards the vehicle that was to give the rider up, and alights first."""
         other = self.taxis[self._owner[request_id]]
         other.plan = without(other.plan, request_id)
         taxi.plan[:0] = [PlannedStop(request_id, pickup=True), PlannedStop(request_id, pickup=False)]
@@ -246,12 +249,18 @@ class TaxiExecutor:
             raise InvariantError(msg)
         taxi.plan.remove(stop)
         if stop in taxi.sent_stops:
+            ahead = taxi.sent_stops[: taxi.sent_stops.index(stop)]
+            if any(not near(self.place(one), self.place(stop)) for one in ahead):
+                taxi.stale, taxi.sent = True, taxi.broken
             taxi.sent_stops.remove(stop)
 
     # --- commands ----------------------------------------------------------------------------------------------
 
     def send(self) -> list[Command]:
         """Send every changed plan whose vehicle may be sent now; return what was commanded."""
+        for taxi in self.taxis.values():
+            if not (taxi.sent or taxi.broken):
+                self._moved |= self._too_early(taxi) & taxi.known
         commands = self._take_back() if self._moved else []
         for taxi in self.taxis.values():
             if not (taxi.sent or taxi.broken or self.serving(taxi.id)):
@@ -309,7 +318,7 @@ class TaxiExecutor:
         taxi.sent_stops = [stop for stop in taxi.sent_stops if stop.request_id != request_id]
 
     def _take_back(self) -> list[Command]:
-        """Take riders back from the vehicles that others will serve them in place of."""
+        """Take riders back from the vehicles that others will serve them in place of, or that come again later."""
         commands: list[Command] = []
         taken: set[str] = set()
         for request in sorted(self._moved):
@@ -336,7 +345,7 @@ class TaxiExecutor:
             return
         present = self._present(taxi)
         stays = taxi.visit is not None and target is None
-        if present and (present != taxi.sent_stops or stays):
+        if present and (present != taxi.sent_stops or stays or taxi.stale):
             reservations = [one for stop in present for one in self._reservations[stop.request_id].values()]
             try:
                 self._port.dispatch_taxi(taxi.id, reservations)
@@ -347,7 +356,7 @@ class TaxiExecutor:
             taxi.known.update(stop.request_id for stop in present)
             if taxi.visit is not None:
                 self._port.end_visit(taxi.id)
-            taxi.sent_stops, taxi.visit = present, None
+            taxi.sent_stops, taxi.visit, taxi.stale = present, None, False
             yield "dispatch", {"vehicle_id": taxi.id, "reservations": reservations}
             if taxi.held:
                 self._port.let_go(taxi.id)
@@ -359,7 +368,7 @@ class TaxiExecutor:
         """Return the stops of a plan whose riders have come, in their order.
 
         Riders board at any stop of their vehicle within 10 m, also where it waits for others: who is to board there
-        later is sent for later, and so is everybody who comes behind a visit.
+        later is sent for later, and so are everybody who comes behind a visit and who would fill the vehicle too soon.
         """
         target = self._target(taxi)
         later = {
@@ -369,10 +378,15 @@ class TaxiExecutor:
         }
         ahead = stops_of(list(takewhile(lambda task: not isinstance(task, Visit), taxi.plan)))
         later |= {stop.request_id for stop in stops_of(taxi.plan)} - {stop.request_id for stop in ahead}
-        later -= taxi.known
+        early = self._too_early(taxi)
+        taxi.defers = bool(early)
+        later = later - taxi.known | early
         return [
             stop for stop in stops_of(taxi.plan) if self.is_present(stop.request_id) and stop.request_id not in later
         ]
+
+    def _too_early(self, taxi: Taxi) -> set[str]:
+        return too_early(taxi, self._requests, where=self._where, present=self.is_present)
 
     def _refused(self, taxi: Taxi, where: str, error: Exception) -> None:
         """Count a refusal: "too close to brake" and its kin pass within a few steps (SUMO issues 8285, 9867)."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from sim.world import Load, PlannedStop, Request, Task, Visit
+from sim.network.boarding import SPACING_M
+from sim.world import Load, Location, PlannedStop, Request, Task, Visit
 
 
 @dataclass(slots=True)
@@ -14,8 +15,9 @@ class Taxi:
     """The executor's book on one vehicle.
 
     `known` are the requests that SUMO has sent it for and that are not finished, `sent_stops` the stops that are left
-    of the last dispatch, `visit` the place before them where it goes or stands. `astray` tells that SUMO's taxi device
-    may believe in a pick-up that is none, `held` that it stands still for that.
+    of the last dispatch, `visit` the place before them where it goes or stands. `defers` tells that somebody is to be
+    sent for once others have alighted, `stale` that SUMO still holds stops that are done. `astray` tells that SUMO's taxi device may believe in a pick-up that is none,
+    `held` that it stands still for that.
     """
 
     id: str
@@ -26,6 +28,8 @@ class Taxi:
     sent_stops: list[PlannedStop] = field(default_factory=list)
     visit: Visit | None = None
     sent: bool = True
+    defers: bool = False
+    stale: bool = False
     refusals: int = 0
     astray: bool = False
     held: bool = False
@@ -48,6 +52,51 @@ def load_of(request_ids: Iterable[str], requests: Mapping[str, Request]) -> Load
     for request_id in request_ids:
         load = load.plus(requests[request_id].load, 1)
     return load
+
+
+def too_early(
+    taxi: Taxi, requests: Mapping[str, Request], *, where: Callable[[Task], Location], present: Callable[[str], bool]
+) -> set[str]:
+    """Return who has come and would board before the turn, where what lies between would then exceed the capacity.
+
+    Who is sent for boards where the taxi stands for others to alight, or to wait, at or near the same place; a stop
+    where others board takes only these (measured with SUMO 1.28). All who fit may board early: that saves a way.
+    """
+    loads, places, early = _loads_after(taxi, requests), [where(task) for task in taxi.plan], set()
+    for turn, task in enumerate(taxi.plan):
+        if not (isinstance(task, PlannedStop) and task.pickup and present(task.request_id)):
+            continue
+        here = [near(place, places[turn]) for place in places[:turn]]
+        away = next((n for n in range(turn) if here[n] and _lets_in(taxi.plan[n], present)), turn)
+        while away < turn and here[away]:  # neighbouring tasks at one place are one stop
+            away += 1
+        riding = range(away - 1, turn) if away < turn else range(0)
+        fuller = {n: loads[n].plus(requests[task.request_id].load, 1) for n in riding}
+        if all(load.fits(taxi.capacity) for load in fuller.values()):
+            loads = [fuller.get(n, load) for n, load in enumerate(loads)]
+        else:
+            early.add(task.request_id)
+    return early
+
+
+def _loads_after(taxi: Taxi, requests: Mapping[str, Request]) -> list[Load]:
+    """Return what is on board after each task of a plan."""
+    load, loads = load_of(taxi.on_board, requests), []
+    for task in taxi.plan:
+        if isinstance(task, PlannedStop):
+            load = load.plus(requests[task.request_id].load, 1 if task.pickup else -1)
+        loads.append(load)
+    return loads
+
+
+def _lets_in(task: Task, present: Callable[[str], bool]) -> bool:
+    """Whether anybody may board where a task is done: at a visit, also to wait for a rider, and where some alight."""
+    return isinstance(task, Visit) or not task.pickup or not present(task.request_id)
+
+
+def near(a: Location, b: Location) -> bool:
+    """Whether who waits at one place may board where a taxi stands at the other."""
+    return a.edge == b.edge and abs(a.pos_m - b.pos_m) < SPACING_M
 
 
 class PlanCheck:

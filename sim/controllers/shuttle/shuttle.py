@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sim.controllers.shuttle.ride import Ride
@@ -86,6 +86,8 @@ class Shuttle:
     def follow(self, vehicle: Vehicle, rides: Mapping[str, Ride], *, boarded_s: float) -> list[str]:
         """Take finished stops out of the plan; return whose rides are over.
 
+        Who boards before the turn may leave too little room for others, and then alights first.
+
         Parameters
         ----------
         boarded_s
@@ -98,13 +100,13 @@ class Shuttle:
         """
         if not self.plan and not vehicle.on_board:
             return []
+        ahead, over, boarded = [], [], False
         for request_id in vehicle.on_board:
             if PlannedStop(request_id, pickup=False) not in self.plan:
                 msg = f"{vehicle.id} carries {request_id}, who was never planned for it"
                 raise ControllerError(msg)
             if not rides[request_id].on_board:
-                rides[request_id].boarded_s = boarded_s
-        ahead, over = [], []
+                rides[request_id].boarded_s, boarded = boarded_s, True
         for stop in self.plan:
             if not rides[stop.request_id].on_board or (not stop.pickup and stop.request_id in vehicle.on_board):
                 ahead.append(stop)
@@ -112,7 +114,8 @@ class Shuttle:
             self.last_stop = stop
             if not stop.pickup:
                 over.append(stop.request_id)
-        self.plan = ahead
+        self.plan = with_room(ahead, vehicle, rides) if boarded else ahead
+        self.changed |= self.plan != ahead
         return over
 
     def stand(self, vehicle: Vehicle, *, now_s: float) -> None:
@@ -153,6 +156,29 @@ class Shuttle:
         if self.last_stop is not None:  # riders on board already, the dwell still runs
             return max(now_s, self.stands_since_s + service_s(self.last_stop, fleet))
         return now_s
+
+
+def with_room(plan: Sequence[PlannedStop], vehicle: Vehicle, rides: Mapping[str, Ride]) -> list[PlannedStop]:
+    """Return a plan in which riders on board alight sooner where somebody who boards would find too little room.
+
+    In their order, and no more of them than have to: for the rest the plan had room without them.
+    """
+    alightings = [stop for stop in plan if stop.request_id in vehicle.on_board]
+    load, ahead = Load(0, 0), list[PlannedStop]()
+    for stop in alightings:
+        load = load.plus(rides[stop.request_id].request.load, 1)
+    for stop in plan:
+        if stop not in alightings and stop.request_id in vehicle.on_board:
+            continue  # has alighted sooner
+        own = rides[stop.request_id].request.load
+        while stop.pickup and alightings and not load.plus(own, 1).fits(vehicle.capacity):
+            ahead.append(alightings.pop(0))
+            load = load.plus(rides[ahead[-1].request_id].request.load, -1)
+        if stop in alightings:
+            alightings.remove(stop)
+        ahead.append(stop)
+        load = load.plus(own, 1 if stop.pickup else -1)
+    return ahead
 
 
 def place(stop: PlannedStop, rides: Mapping[str, Ride]) -> Location:
