@@ -251,7 +251,8 @@ class TaxiExecutor:
         if stop in taxi.sent_stops:
             ahead = taxi.sent_stops[: taxi.sent_stops.index(stop)]
             if any(not near(self.place(one), self.place(stop)) for one in ahead):
-                taxi.stale, taxi.sent = True, taxi.broken
+                taxi.stale = taxi.astray = True
+                taxi.sent = taxi.broken
             taxi.sent_stops.remove(stop)
 
     # --- commands ----------------------------------------------------------------------------------------------

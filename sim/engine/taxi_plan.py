@@ -16,8 +16,8 @@ class Taxi:
 
     `known` are the requests that SUMO has sent it for and that are not finished, `sent_stops` the stops that are left
     of the last dispatch, `visit` the place before them where it goes or stands. `defers` tells that somebody is to be
-    sent for once others have alighted, `stale` that SUMO still holds stops that are done. `astray` tells that SUMO's taxi device may believe in a pick-up that is none,
-    `held` that it stands still for that.
+    sent for once others have alighted, `stale` that SUMO still holds stops that are done. `astray` tells that SUMO's
+    taxi device may believe in a pick-up that is none, `held` that it stands still for that.
     """
 
     id: str

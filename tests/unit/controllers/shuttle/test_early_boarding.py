@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.controllers.shuttle.ride import Ride
 from sim.controllers.shuttle.shuttle import Shuttle
-from sim.world import Load, Location, PlannedStop, Request, Vehicle
+from sim.world import Location, PlannedStop, Request, Vehicle
 
 SEATS = 4
 
