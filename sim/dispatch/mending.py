@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.dispatch.insertion import COST_STEP, Search, best_place, settle_in
 from sim.dispatch.plans import Plans, lay_plans, put_in, refresh, take_out, total_cost, width_for
-from sim.dispatch.problem import TOLERANCE_S, Floats, Problem, laid_out, require_plans, smallest_problem
+from sim.dispatch.problem import TOLERANCE_S, Floats, Ints, Problem, kernel, laid_out, require_plans, smallest_problem
 from sim.dispatch.schedule import blank_draft
 from sim.dispatch.solution import Solution, pinned, solution_of
 
@@ -32,14 +32,20 @@ def mend(problem: Problem, start: Sequence[Sequence[int]]) -> Solution:
     plans = lay_plans(problem, start, draft)
     before = total_cost(problem, plans)
     if problem.weights.late > 0:
-        for r in [*_movable(problem, plans)]:
-            _move(problem, plans, search, r)
+        _move_all(problem, plans, search, np.array([*_movable(problem, plans)], dtype=np.int64))
     return solution_of(problem, plans, before)
 
 
+@kernel
+def _move_all(problem: Problem, plans: Plans, search: Search, riders: Ints) -> None:
+    for r in riders:
+        _move(problem, plans, search, r)
+
+
+@kernel
 def _move(problem: Problem, plans: Plans, search: Search, r: int) -> None:
     """Put a rider where that costs least, if it costs less than where the rider is."""
-    v, slots = plans.vehicle[r], (plans.slot[2 * r], plans.slot[2 * r + 1])
+    v, pickup_at, dropoff_at = plans.vehicle[r], plans.slot[2 * r], plans.slot[2 * r + 1]
     cost = plans.drive[v] + plans.rider[v]
     take_out(plans, v, r, 1)
     # without a stop before it a boarding may come sooner, and its ride take longer than it may
@@ -48,8 +54,8 @@ def _move(problem: Problem, plans: Plans, search: Search, r: int) -> None:
         if plans.drive[v] + plans.rider[v] + place.cost < cost - COST_STEP:
             settle_in(problem, plans, search.draft, r, to, place)
             return
-    for s, slot in zip((2 * r, 2 * r + 1), slots, strict=True):
-        put_in(plans, v, s, slot)
+    put_in(plans, v, 2 * r, pickup_at)
+    put_in(plans, v, 2 * r + 1, dropoff_at)
     refresh(problem, plans, v, search.draft)
 
 

@@ -175,7 +175,9 @@ def laid_out(problem: Problem) -> Problem:
     ControllerError
         Names the column and what is wrong with it.
     """
-    problem = problem._replace(
+    if _LAST and _LAST[0] is problem:
+        return _LAST[1]
+    laid = problem._replace(
         travel_s=_as_taken(problem.travel_s, np.float64),
         cost=_as_taken(problem.cost, np.float64),
         requests=Requests(**_columns(problem.requests)),
@@ -184,9 +186,19 @@ def laid_out(problem: Problem) -> Problem:
         hold=bool(problem.hold),
         batteries=Batteries(*(_as_taken(column, np.float64) for column in problem.batteries)),
     )
-    for fault in _faults(problem):
+    for fault in _faults(laid):
         raise _error(fault)
-    return problem
+    copied = any(a is not b for a, b in zip(_arrays(problem), _arrays(laid), strict=True))
+    _LAST[:] = [] if copied else [problem, laid]
+    return laid
+
+
+_LAST: list[Problem] = []
+"""The problem that was laid out last, before and after: the steps of a controller plan with one several times."""
+
+
+def _arrays(problem: Problem) -> Iterator[NDArray[Any]]:
+    yield from (problem.travel_s, problem.cost, *problem.requests, *problem.vehicles, *problem.batteries)
 
 
 INTEGERS = {"node", "load", "vehicle", "capacity", "end_node", "locked"}

@@ -118,7 +118,7 @@ def drive(plan: Sequence[PlannedStop], trips: Trips, sent: Sequence[str]) -> int
         if not stop.pickup and not (after and where(after[0], trips) == here):
             for later in plan[k + 1 :]:
                 near = later.pickup and trips[later.request_id].origin == here and later.request_id in sent
-                if near and load([*aboard, later.request_id], trips) <= SEATS:
+                if near and later.request_id not in aboard and load([*aboard, later.request_id], trips) <= SEATS:
                     aboard.append(later.request_id)
         fullest = max(fullest, load(aboard, trips))
     return fullest

@@ -151,7 +151,7 @@ class Insertion:
         due = self._due(world)
         news = self._place(moment, due, refreshed=refreshed) if due or refreshed else False
         if news or gone or refreshed:
-            self._improve(moment)
+            self._improve(moment, self._better if news or gone else self._mended)
         self._charge(moment)
         for vehicle, one in zip(vehicles, shuttles, strict=True):
             self._duties.direct(vehicle, one, self._rides, now_s=world.time_s, way_s=self._way_s)
@@ -184,13 +184,13 @@ class Insertion:
                         other.changed = True
                         own.plan[:0] = [PlannedStop(request_id, pickup=pickup) for pickup in (True, False)]
 
-    def _improve(self, moment: Moment) -> None:
-        """Search for better plans than those that have just been made or timed anew."""
+    def _improve(self, moment: Moment, better: Callable[[Problem, Sequence[Stops]], Solution]) -> None:
+        """Look for better plans than those that have just been made or timed anew."""
         layout = self._laid_open(moment)
         if not (layout.problem.requests.vehicle < 0).any():
             return
         problem = relax(layout.problem, layout.plans)
-        found = self._better(problem, layout.plans)
+        found = better(problem, layout.plans)
         if found.saved < self.parameters.least_gain_s:
             return
         for v, (old, new) in enumerate(zip(layout.plans, found.plans, strict=True)):
@@ -202,7 +202,11 @@ class Insertion:
         return self._lay_out(moment, ())
 
     def _better(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
-        """Return plans that cost no more than these, and keep every limit of the problem."""
+        """Return plans that cost no more than these, and keep every limit of the problem, for riders who are new."""
+        return mend(problem, plans)
+
+    def _mended(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
+        """Return such plans where nothing but the travel times has changed; a whole search then hardly pays."""
         return mend(problem, plans)
 
     def _charge(self, moment: Moment) -> None:

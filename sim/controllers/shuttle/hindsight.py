@@ -63,6 +63,10 @@ class Hindsight(Lns):
         """Return all of the time in which the rider would board: a plan for hours ahead is not to bind itself."""
         return ride.earliest_s, ride.latest_pickup_s
 
+    def _mended(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
+        """Search all the same: there is nobody new, only traffic."""
+        return self._better(problem, plans)
+
     def _search(self, problem: Problem, plans: Sequence[Stops]) -> Solution:
         iterations = self._iterations if self._begun else self._first_iterations
         self._begun = True

@@ -87,7 +87,7 @@ class LnsParameters(RollingParameters):
         100,
         ge=0,
         le=1_000_000,
-        description="tries to improve the plans each time that a request was placed or travel times were refreshed; "
+        description="tries to improve the plans each time that a request was placed or a rider has gone; "
         "a number and not a time, so that the result does not depend on the machine",
     )
 
