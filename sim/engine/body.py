@@ -112,7 +112,7 @@ class WorldBody:
             self._emptying[vehicle_id] = place = self._kerb_at(vehicle_id)
             for request_id in sorted(taxi.on_board):
                 booking = self._riders.bookings[request_id]
-                legs = self._riders.put_down(booking, place)
+                legs = self._riders.put_down(booking, place, time_s)
                 self._observer.handed_over(vehicle_id, booking.rider.person_id, legs)
                 self._run.write_command(time_s, "put_down", request_id=request_id, vehicle_id=vehicle_id)
         if time_s >= self._broken[vehicle_id] and not taxi.plan and not taxi.on_board:

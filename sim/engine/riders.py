@@ -161,13 +161,16 @@ class Riders:
         legs = tuple(RideLeg("taxi") if ride else WalkLeg() for ride in rides[0])
         journey.plan = replace(journey.plan, legs=legs)
 
-    def put_down(self, booking: Booking, place: Location) -> tuple[WalkLeg | RideLeg, ...]:
-        """Let riders get out of a vehicle that has broken down, to be fetched at this place; return what is to come."""
+    def put_down(self, booking: Booking, place: Location, now_s: float) -> tuple[WalkLeg | RideLeg, ...]:
+        """Let riders get out of a vehicle that has broken down, to be fetched at this place; return what is to come.
+
+        Their wish begins anew: they want to go on from now, however late it has become.
+        """
         rider, promise = booking.rider, booking.promise
         goal = rider.destination_edge, rider.destination_pos_m
         alighting = self._point(promise.alighting if promise is not None else None) or goal
         boarding = self._graph.ids[place.edge], place.pos_m
-        booking.request = replace(booking.request, origin=place)
+        booking.request = replace(booking.request, origin=place, earliest_s=now_s, arrive_by=False)
         booking.boarded, booking.put_down = False, True
         rides = [self._port.hand_over(person, goal, boarding=boarding, alighting=alighting) for person in rider.persons]
         return tuple(RideLeg("taxi") if ride else WalkLeg() for ride in rides[0])
@@ -217,16 +220,20 @@ class Riders:
                 self._port.remove_person(person)
 
     def follow(self, events: Iterable[Event]) -> list[Event]:
-        """Note who boards; return the promises that this or an alighting breaks, by more than a step."""
+        """Note who boards; return the promises that this or an alighting breaks, by more than a step.
+
+        After a breakdown the first boarding and the last alighting are what was promised.
+        """
         broken: list[Event] = []
         for one in events:
             if not isinstance(one, PickedUp | DroppedOff):
                 continue
             booking = self.bookings[one.request_id]
-            booking.boarded = True
-            if booking.promise is None:
-                continue
             part = "pickup" if isinstance(one, PickedUp) else "dropoff"
+            between = booking.put_down and not (part == "dropoff" and booking.boarded)
+            booking.boarded = booking.boarded or part == "pickup"
+            if booking.promise is None or between:
+                continue
             latest_s = booking.promise.pickup_latest_s if part == "pickup" else booking.promise.dropoff_latest_s
             if one.time_s > latest_s + self._step_s:
                 broken.append(

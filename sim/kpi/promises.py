@@ -66,8 +66,8 @@ def dropoff_late_s(journey: Journey, promised: Promised) -> float | None:
 def promise_violations(journey: Journey, *, tolerance_s: float) -> Iterator[str]:
     """Yield where broken promises that were reported are others than boardings and alightings tell.
 
-    Who is late by no more than the tolerance, one time step, need not be reported. What was promised without an offer
-    has no report to be compared with.
+    Who is late by no more than the tolerance, one time step, need not be reported, nor where a vehicle that broke down
+    let a rider out whom nobody fetched. What was promised without an offer has no report to be compared with.
     """
     name = f"request {journey.request.request_id}"
     if (promised := journey.promised) is None:
@@ -82,5 +82,7 @@ def promise_violations(journey: Journey, *, tolerance_s: float) -> Iterator[str]
         elif told_s and abs(told_s[0] - (late_s or 0.0)) > _ROUNDED_S:
             ride = f"{late_s or 0.0:.1f} s late by its ride"
             yield f"{name} has its {part} {ride}, {told_s[0]:.1f} s by the broken promise"
+        elif part == "dropoff" and not journey.served:
+            continue
         elif not told_s and journey.offers and (late_s or 0.0) > tolerance_s + _ROUNDED_S:
             yield f"{name} has its {part} {late_s:.1f} s late, and no broken promise says so"

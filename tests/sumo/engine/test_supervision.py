@@ -20,6 +20,7 @@ from sim.events import (
     IncidentBegan,
     IncidentEnded,
     PickedUp,
+    PromiseBroken,
     StopServed,
     VehicleBrokeDown,
     VehicleRetired,
@@ -27,7 +28,7 @@ from sim.events import (
 )
 from sim.rundir import RunDir
 from sim.scenario import Scenario, validate
-from sim.world import PlannedStop, Vehicle, World
+from sim.world import Offer, PlannedStop, Request, Vehicle, World
 from tests.sumo.conftest import Grid, Scripted, rider
 
 Kind = TypeVar("Kind", bound=Event)
@@ -299,3 +300,29 @@ def test_a_vehicle_that_breaks_down_hands_its_riders_over(
     (towed,) = [one for one in only(events, VehicleRetired) if one.vehicle_id == "shuttle.00"]
     assert towed.time_s == broken.time_s + 200
     assert outcome.end == "finished"
+
+
+def test_after_a_breakdown_the_wish_begins_anew_and_the_first_promise_is_judged(
+    on_grid: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once_at(monkeypatch, 500)
+    seen: list[Request] = []
+
+    def step(world: World) -> None:
+        if world.time_s == 30:
+            world.offer(Offer(request_id="r1", pickup_earliest_s=0, pickup_latest_s=150, dropoff_latest_s=200))
+            world.set_plan("shuttle.00", plan("+r1", "-r1"))
+        seen.extend(one for one in world.waiting() if world.time_s > 30)
+        if seen and world.time_s > seen[0].earliest_s + 300 and world.waiting():
+            offer = Offer(request_id="r1", pickup_earliest_s=0, pickup_latest_s=1500, dropoff_latest_s=2000)
+            assert world.offer(offer)
+            world.set_plan("shuttle.01", plan("+r1", "-r1"))
+
+    events, _ = on_grid.run(step, TWO_RIDERS[:1], scenario=supervised(on_grid, breakdown_share=1))
+    (out,) = [one for one in only(events, DroppedOff) if one.vehicle_id == "shuttle.00"]
+    assert seen[0].earliest_s == pytest.approx(out.time_s, abs=10)
+    boarded, *_ = only(events, PickedUp)
+    assert boarded.time_s < 150
+    (broken,) = only(events, PromiseBroken)
+    assert (broken.part, broken.vehicle_id) == ("dropoff", "shuttle.01")
+    assert broken.late_s == only(events, DroppedOff)[-1].time_s - 200
