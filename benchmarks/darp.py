@@ -111,7 +111,7 @@ def iterations_for(problem: Problem) -> int:
     a vehicle, so the bound by vehicles keeps large instances within a minute.
     """
     pairs = int(_shareable(problem).sum())
-    return max(10_000, min(int(5000 * pairs**0.5), 4_500_000 // len(problem.vehicles.ready_s)))
+    return max(10_000, min(int(4000 * pairs**0.5), 3_600_000 // len(problem.vehicles.ready_s)))
 
 
 def _shareable(problem: Problem) -> NDArray[np.bool_]:

@@ -36,7 +36,8 @@ _SENSITIVITY = (
     "Mean over the seeds at each level, joined by lines; the band is the mean's 95 % interval (t, one value a seed)."
 )
 _PARETO = (
-    "Means over the seeds; the crosses are their 95 % intervals (t, one value a seed). Filled marks are on the front: "
+    "Means over the seeds; the crosses are their 95 % intervals (t, one value a seed), cut off where few seeds make "
+    "them wider than the means lie apart. Filled marks are on the front: "
     "no other has a better mean in one KPI without a worse one in the other. Neighbours whose crosses overlap may "
     "change places with other seeds. The arrow points to where both KPIs are better."
 )

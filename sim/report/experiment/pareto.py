@@ -70,6 +70,7 @@ def pareto(study: Study, x: Measure, y: Measure) -> Figure:
     ):
         group_thousands(axis, values)
     axes.margins(0.09)
+    _keep_to_the_means(axes, [_at(one, scales) for one in spots])
     _point_to_the_better(axes, x, y)
     figure.legend(loc="outside lower center", ncols=3)
     told = spots if len(spots) <= MOST_LABELS else front(spots, x, y)
@@ -94,6 +95,16 @@ def front(spots: Sequence[Spot], x: Measure, y: Measure) -> list[Spot]:
     return sorted(
         (spot for spot in spots if not beaten(harms[spot.point.place])), key=lambda spot: (spot.x.mean, spot.y.mean)
     )
+
+
+def _keep_to_the_means(axes: Axes, places: Sequence[tuple[float, float]]) -> None:
+    """Cut off what few seeds stretch: intervals go no farther beyond the means than these lie apart."""
+    for (low, high), values, limit in zip(
+        (axes.get_xlim(), axes.get_ylim()), np.array(places).T, (axes.set_xlim, axes.set_ylim), strict=True
+    ):
+        room = np.ptp(values)
+        if room > 0:
+            limit(max(low, values.min() - room), min(high, values.max() + room))
 
 
 def _join(axes: Axes, spots: Sequence[Spot], series: Series, scales: tuple[Scale, Scale]) -> None:
