@@ -169,9 +169,8 @@ def _extended(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     parent = document.pop("extends", None)
     if parent is None:
         return document
-    parent_path = path.parent / f"{parent}.yaml"
-    base = _extended(parent_path if parent_path.is_file() else _find(str(parent)), (*above, path))
-    return _merge(base, document)
+    beside = [one for one in (path.parent / f"{parent}.yaml", path.parent / str(parent)) if one.is_file()]
+    return _merge(_extended(beside[0] if beside else _find(str(parent)), (*above, path)), document)
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -57,3 +57,11 @@ def test_text_figures_and_shared_anchors_are_as_they_stand(tmp_path: Path) -> No
 def test_an_entry_of_a_list_has_no_path(place: str) -> None:
     with pytest.raises(ScenarioError, match=rf"an entry of a list has no path; set the whole list {place}$"):
         load_scenario("morning-shuttle", overrides=["demand.commuters.destinations=[ggm]", f"{place}.0=x"])
+
+
+@pytest.mark.parametrize("parent", ["base", "base.yaml", "./base.yaml", "smoke"])
+def test_what_a_document_extends_lies_beside_it_or_in_the_catalogue(tmp_path: Path, parent: str) -> None:
+    (tmp_path / "base.yaml").write_text("extends: smoke\ntitle: base\n", encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(f"extends: {parent}\n", encoding="utf-8")
+    expected = load_scenario("smoke").title if parent == "smoke" else "base"
+    assert load_scenario(tmp_path / "own.yaml").title == expected
