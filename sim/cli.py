@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.padding import Padding
 from rich.progress import BarColumn, TextColumn
 
 from sim.demand_cli import demand_app
@@ -34,6 +35,8 @@ app = typer.Typer(
 )
 scenario_app = typer.Typer(help="Scenario documents.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
+LONGEST_DEFAULT = 80
+BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 app.add_typer(network_app, name="network")
 app.add_typer(demand_app, name="demand")
 app.command()(experiment)
@@ -213,6 +216,32 @@ def scenario_list() -> None:
 def scenario_schema() -> None:
     """Print the JSON Schema of a scenario document."""
     sys.stdout.write(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n")
+
+
+@scenario_app.command("controllers")
+def scenario_controllers(
+    name: Annotated[str | None, typer.Argument(help="One of them; without it they are listed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the controllers, or a controller's parameters: default, what is allowed, what it does."""
+    from sim.controllers.base import controller_names, find_controller
+
+    if name is None:
+        sys.stdout.write(json.dumps(controller_names()) + "\n" if as_json else "\n".join(controller_names()) + "\n")
+        return
+    schema = find_controller(name).Parameters.model_json_schema()
+    if as_json:
+        sys.stdout.write(json.dumps(schema, ensure_ascii=False) + "\n")
+        return
+    for field, one in schema["properties"].items():
+        allowed = ", ".join(f"{word} {one[key]:,}" for key, word in BOUNDS.items() if key in one)
+        allowed = allowed or " or ".join(map(str, one.get("enum", [])))
+        default = json.dumps(one["default"], ensure_ascii=False) if "default" in one else "required"
+        if len(default) > LONGEST_DEFAULT:
+            default = f"{len(one['default'])} entries, see --json"
+        results.print(f"{field}: {default}" + (f"  ({allowed})" if allowed else ""), style="bold", highlight=False)
+        if "description" in one:
+            results.print(Padding(one["description"], (0, 0, 0, 4)), highlight=False)
 
 
 @scenario_app.command("new")

@@ -172,3 +172,16 @@ def test_compare_prints_the_service_rate_first(bitgreen: Bitgreen) -> None:
     assert "differences are not yet significant" in done.stdout
     assert done.stdout.index("Service rate") < done.stdout.index("Wait")
     assert bitgreen("compare", "a", "nowhere").returncode == 1
+
+
+def test_a_controllers_parameters_are_listed_with_defaults_and_bounds(bitgreen: Bitgreen) -> None:
+    listed = bitgreen("scenario", "controllers").stdout.split()
+    assert {"insertion", "lns", "timetable"} <= set(listed)
+    assert json.loads(bitgreen("scenario", "controllers", "--json").stdout) == listed
+    told = bitgreen("scenario", "controllers", "lns").stdout
+    assert "iterations: 100  (at least 0, at most 1,000,000)" in told
+    assert "seconds of ride that one second of wait is worth" in told
+    assert "entries, see --json" in bitgreen("scenario", "controllers", "timetable").stdout
+    schema = json.loads(bitgreen("scenario", "controllers", "lns", "--json").stdout)
+    assert schema["properties"]["alpha"]["default"] == 2.25
+    assert "allowed are hindsight, insertion" in bitgreen.refusal("scenario", "controllers", "nix")

@@ -99,12 +99,11 @@ def front(spots: Sequence[Spot], x: Measure, y: Measure) -> list[Spot]:
 
 def _keep_to_the_means(axes: Axes, places: Sequence[tuple[float, float]]) -> None:
     """Cut off what few seeds stretch: intervals go no farther beyond the means than these lie apart."""
-    for (low, high), values, limit in zip(
-        (axes.get_xlim(), axes.get_ylim()), np.array(places).T, (axes.set_xlim, axes.set_ylim), strict=True
-    ):
-        room = np.ptp(values)
+    for axis, values in zip((axes.xaxis, axes.yaxis), np.array(places).T, strict=True):
+        (low, high), room = axis.get_view_interval(), np.ptp(values)
         if room > 0:
-            limit(max(low, values.min() - room), min(high, values.max() + room))
+            axis.set_view_interval(max(low, values.min() - room), min(high, values.max() + room), ignore=True)
+    axes.autoscale(enable=False)
 
 
 def _join(axes: Axes, spots: Sequence[Spot], series: Series, scales: tuple[Scale, Scale]) -> None:

@@ -265,7 +265,9 @@ def test_trade_off_labels_its_points_and_crosses_their_intervals() -> None:
 def test_wide_intervals_of_few_seeds_do_not_push_the_points_together() -> None:
     study = study_of(FLEET, 2)
     x, y = some(study, "cost_per_served_rider_krw", "wait_s")
-    axes = pareto(study, x, y).figure.axes[0]
+    figure = pareto(study, x, y)
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
     spots = np.array([(one.x.mean, one.y.mean / 60) for one in spots_of(study, x, y)])
     for limits, means in zip((axes.get_xlim(), axes.get_ylim()), spots.T, strict=True):
         assert limits[0] < means.min() < means.max() < limits[1]
