@@ -18,7 +18,7 @@ from api.settings import Settings
 from tests.service.scripted import ScriptedProcess
 
 TINY = "{title: A tiny one, network: grid, time: {begin_s: 0, end_s: 60}, seeds: {demand: 1, sumo: 1}}"
-WAIT_S = 30.0
+WAIT_S = 90.0
 
 OpenService = Callable[..., httpx.Client]
 
