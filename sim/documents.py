@@ -1,4 +1,4 @@
-"""Scenario documents on disk: found by name, `extends` followed, overrides applied."""
+"""Scenario documents and permits on disk: found by name, `extends` followed, overrides applied."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from sim.errors import NotFoundError, ScenarioError
 from sim.home import home
-from sim.scenario import Scenario, validate
+from sim.orders_file import read_orders
+from sim.permit_document import Permit
+from sim.scenario import Scenario, described, validate
 
 DEEPEST = 40  # lists and mappings within one another; the deepest scenario has 7
 
@@ -58,6 +61,11 @@ def catalogue() -> dict[str, Path]:
     return {path.stem: path for path in sorted((home() / "scenarios").glob("*.yaml")) if not path.stem.startswith("_")}
 
 
+def permit_catalogue() -> dict[str, Path]:
+    """Return the ready permits in `scenarios/permits/` by name."""
+    return {path.stem: path for path in sorted((home() / "scenarios" / "permits").glob("*.yaml"))}
+
+
 def load_scenario(name_or_path: str | Path, *, seed: int | None = None, overrides: Sequence[str] = ()) -> Scenario:
     """Read a scenario by name or path, follow `extends`, apply `path=value` overrides, and check its shape.
 
@@ -81,6 +89,7 @@ def load_scenario(name_or_path: str | Path, *, seed: int | None = None, override
     document = _extended(path, ())
     for text in overrides:
         _override(document, text)
+    _fill_permits(document, place=path.name)
     if seed is not None:
         document["seeds"] = {"demand": seed, "sumo": seed}
     return validate(document, place=path.name)
@@ -105,6 +114,23 @@ def read_document(path: Path) -> dict[str, Any]:
     ScenarioError
         It cannot be read, or holds something else.
     """
+    document = _mapping(path)
+    document.setdefault("name", path.stem)
+    return document
+
+
+def load_permit(path: Path) -> Permit:
+    """Read a permit by itself, `extends` followed.
+
+    Raises
+    ------
+    ScenarioError
+        It is not valid; the message lists file, path, what was found and what is allowed.
+    """
+    return _valid_permit(_permit(path, ()), path)
+
+
+def _mapping(path: Path) -> dict[str, Any]:
     unreadable = f"{path.name} cannot be read as YAML"
     try:
         text = path.read_text(encoding="utf-8")
@@ -115,7 +141,6 @@ def read_document(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         msg = f"{path.name} must hold a mapping, found {type(document).__name__}"
         raise ScenarioError(msg)
-    document.setdefault("name", path.stem)
     return document
 
 
@@ -166,11 +191,88 @@ def _extended(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
         msg = f"{path.name} extends itself through {' -> '.join(p.name for p in above)}"
         raise ScenarioError(msg)
     document = read_document(path)
+    _take_orders(document, path)
+    _anchor_permits(document, path)
     parent = document.pop("extends", None)
     if parent is None:
         return document
-    beside = [one for one in (path.parent / f"{parent}.yaml", path.parent / str(parent)) if one.is_file()]
-    return _merge(_extended(beside[0] if beside else _find(str(parent)), (*above, path)), document)
+    return _merge(_extended(_beside(path, parent) or _find(str(parent)), (*above, path)), document)
+
+
+def _beside(path: Path, name: object) -> Path | None:
+    """Return the file of this name beside another, with or without .yaml; None if there is none."""
+    beside = (path.parent / f"{name}.yaml", path.parent / str(name))
+    return next((one for one in beside if one.is_file()), None)
+
+
+def _extending(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the permits of a document that extend another, as far as its shape lets them be found."""
+    permits = document.get("permits")
+    for name, permit in permits.items() if isinstance(permits, dict) else ():
+        if isinstance(permit, dict) and permit.get("extends") is not None:
+            yield name, permit
+
+
+def _anchor_permits(document: dict[str, Any], path: Path) -> None:
+    """Write out where a permit that lies beside the document is: those who extend the document lie elsewhere."""
+    for _, permit in _extending(document):
+        if beside := _beside(path, permit["extends"]):
+            permit["extends"] = str(beside.resolve())
+
+
+def _fill_permits(document: dict[str, Any], *, place: str) -> None:
+    """Replace permits that extend another by what both say; a field of the scenario's stands for the whole field."""
+    for name, permit in list(_extending(document)):
+        known = permit_catalogue()
+        own = {key: value for key, value in permit.items() if key != "extends"}
+        found = known.get(str(permit["extends"])) or Path(str(permit["extends"]))
+        if not found.is_file():
+            msg = (
+                f"{place}: permits.{name}.extends: no permit {permit['extends']!r}; allowed are a .yaml file or one of "
+                f"{', '.join(known)}"
+            )
+            raise ScenarioError(msg)
+        ready = _permit(found, ())
+        _valid_permit(ready, found)
+        document["permits"] = {**document["permits"], name: {**ready, **own}}
+
+
+def _permit(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    if path in above:
+        msg = f"{path.name} extends itself through {' -> '.join(p.name for p in above)}"
+        raise ScenarioError(msg)
+    document = _mapping(path)
+    parent = document.pop("extends", None)
+    if parent is None:
+        return document
+    found = _beside(path, parent) or permit_catalogue().get(str(parent))
+    if found is None:
+        msg = f"{path.name}: extends: no permit {parent!r}; allowed are a file beside it or one of " + ", ".join(
+            permit_catalogue()
+        )
+        raise ScenarioError(msg)
+    return {**_permit(found, (*above, path)), **document}
+
+
+def _valid_permit(document: dict[str, Any], path: Path) -> Permit:
+    try:
+        return Permit.model_validate(document)
+    except ValidationError as error:
+        msg = f"{path.name} is not a valid permit:\n" + "\n".join(f"  {line}" for line in described(error, Permit))
+        raise ScenarioError(msg) from None
+
+
+def _take_orders(document: dict[str, Any], path: Path) -> None:
+    """Put the orders of a CSV beside the document into it: what a run keeps of its scenario is then whole."""
+    freight = document.get("freight")
+    if not isinstance(freight, dict) or "orders_file" not in freight:
+        return
+    name = freight.pop("orders_file")
+    if not (name is None or isinstance(name, str)) or "orders" in freight:
+        found = "orders as well" if "orders" in freight else repr(name)
+        msg = f"{path.name}: freight.orders_file: found {found}; allowed is the name of a CSV file instead of orders"
+        raise ScenarioError(msg)
+    freight["orders"] = [] if name is None else read_orders(path.parent / name)
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sim import freight_events  # noqa: F401 (its kinds are to be known here)
 from sim.errors import NotFoundError, OutputError
 from sim.events import Event, dump, from_row
 

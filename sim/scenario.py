@@ -18,6 +18,8 @@ from sim.demand_document import Demand
 from sim.errors import ScenarioError
 from sim.fields import Clock, Model, Name, SourcedPositive, SourcedRate, SourcedShare, Status, format_clock
 from sim.fleet_document import Fleet
+from sim.freight_document import Freight
+from sim.permit_document import Permit
 
 
 class Span(Model):
@@ -132,6 +134,8 @@ class Controllers(Model):
     """One controller for each role."""
 
     shuttle: ControllerUse | None = None
+    # left out where it is null, so that documents without it keep their hash
+    freight: ControllerUse | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class Handling(Model):
@@ -218,6 +222,12 @@ class Scenario(Model):
     supervision: Supervision | None = Field(
         None, exclude_if=lambda value: value is None, description="null: nothing stops the vehicles"
     )
+    freight: Freight | None = Field(None, exclude_if=lambda value: value is None, description="null: no goods")
+    permits: dict[Name, Permit] = Field(
+        default_factory=dict,
+        exclude_if=lambda value: not value,
+        description="rules for the classes that they name; `extends` takes a ready permit of scenarios/permits",
+    )
     costs: Costs | None = None
     emissions: Emissions | None = None
     outputs: Outputs = Outputs()
@@ -254,6 +264,23 @@ class Scenario(Model):
         if self.supervision is not None and self.fleet is None:
             msg = "supervision needs a fleet"
             raise ValueError(msg)
+        if self.controllers.freight is not None and (self.freight is None or not self.freight.fleets):
+            msg = "controllers.freight needs freight.fleets"
+            raise ValueError(msg)
+        if self.permits and self.freight is None:
+            msg = "permits need freight: they are watched for the vehicles that move goods"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _time_gap(self) -> Self:
+        platooning = self.freight.platooning if self.freight is not None else None
+        if platooning is not None and platooning.time_gap_s.value < self.time.step_s:
+            msg = (
+                f"freight.platooning.time_gap_s: found {platooning.time_gap_s.value:g}; allowed is time.step_s "
+                f"({self.time.step_s:g}) or more, for drivers in SUMO react once a step"
+            )
+            raise ValueError(msg)
         return self
 
     def hash(self) -> str:
@@ -263,11 +290,19 @@ class Scenario(Model):
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a scenario document, with `extends` as it may stand in a file."""
+    """Return the JSON Schema of a scenario document, with `extends` and `orders_file` as they may stand in a file."""
     schema = Scenario.model_json_schema()
     schema["properties"]["extends"] = {
         "type": "string",
         "description": "name or path of the document that this one changes",
+    }
+    schema["$defs"]["Freight"]["properties"]["orders_file"] = {
+        "type": ["string", "null"],
+        "description": "CSV beside the document, taken for orders",
+    }
+    schema["$defs"]["Permit"]["properties"]["extends"] = {
+        "type": "string",
+        "description": "name or path of the permit that this one changes, field by field",
     }
     return schema
 
