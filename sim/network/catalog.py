@@ -21,6 +21,9 @@ CHARGING_EFFICIENCY = 0.95
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL 1.0"
 
 
+DockKind = Literal["dock", "staging", "depot", "compound"]
+
+
 class _Place(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -75,9 +78,12 @@ class CarPark(KerbPlace):
 
 
 class DockPlace(KerbPlace):
-    """Dock bays or truck staging of a site; its parking area in the additional file has the same id."""
+    """Dock bays of a site, truck staging, a truck depot, or where finished cars are handed over to their compound.
 
-    kind: Literal["dock", "staging"]
+    Its parking area in the additional file has the same id.
+    """
+
+    kind: DockKind
     site: str | None
     bays: int
     status: str

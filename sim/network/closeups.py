@@ -262,7 +262,7 @@ def _beside(network: Network) -> tuple[tuple[Mapping[str, KerbPlace], str, str],
     return (
         (network.stops, STOP_COLOUR, "bus stop"),
         (network.car_parks, PARK_COLOUR, "car park"),
-        (network.docks, DOCK_COLOUR, "dock, staging"),
+        (network.docks, DOCK_COLOUR, "dock, staging, depot, compound"),
         (network.chargers, CHARGER_COLOUR, "charger"),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -177,6 +177,30 @@ class EdgeGraph:
             return permitted
         largest: BoolArray = permitted & (labels == np.bincount(labels[permitted]).argmax())
         return largest
+
+    def restricted(self, name: str, *, like: str, edges: BoolArray) -> EdgeGraph:
+        """Return the graph with one more class, `name`: it may go where `like` may, but on these edges alone."""
+        turns = self._of_class(self.turn_permits, like) & edges[self.turn_from] & edges[self.turn_to]
+        return replace(
+            self,
+            permits={**self.permits, name: self._of_class(self.permits, like) & edges},
+            turn_permits={**self.turn_permits, name: turns},
+        )
+
+    def on_foot(self, name: str, *, edges: BoolArray) -> EdgeGraph:
+        """Return the graph of one class alone, `name`, that walks along these edges and turns wherever any class may.
+
+        Who walks goes both ways along a road: turns are taken in both directions.
+        """
+        there, back = (self.turn_from, self.turn_to), (self.turn_to, self.turn_from)
+        start, end = np.unique(np.concatenate((there, back), axis=1), axis=1)
+        return replace(
+            self,
+            permits={name: edges},
+            turn_from=start,
+            turn_to=end,
+            turn_permits={name: edges[start] & edges[end] & (start != end)},
+        )
 
     def position(self, edge: str) -> int:
         """Return the position of an edge in every array."""

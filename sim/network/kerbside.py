@@ -1,9 +1,10 @@
-"""What stands beside the roads: car parks, dock bays, truck staging, chargers, the shuttle depot, areas."""
+"""What stands beside the roads: car parks, docks, truck staging and depots, chargers, the shuttle depot, areas."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -35,7 +36,11 @@ class Bays(NamedTuple):
 
 CAR = Bays(2.5, 5.0, 8.0)
 SHUTTLE = Bays(3.5, 7.5, 7.5)
-TRUCK = Bays(4.0, 18.0, 18.0)
+TRUCK = Bays(4.0, 18.0, 30.0)
+DOCK_ROWS: Mapping[str, tuple[Bays, int]] = MappingProxyType({
+    "dock": (TRUCK, 1), "staging": (TRUCK, 2), "depot": (TRUCK, 2), "compound": (CAR, 1),
+})  # fmt: skip
+"""The bays of each kind, and how many rows of them."""
 
 
 def car_parks(tables: Tables, net: sumolib.net.Net) -> dict[str, CarPark]:
@@ -48,10 +53,11 @@ def car_parks(tables: Tables, net: sumolib.net.Net) -> dict[str, CarPark]:
 
 
 def docks(tables: Tables, net: sumolib.net.Net) -> dict[str, DockPlace]:
-    """Return dock bays and truck staging: one row of bays."""
+    """Return dock bays, truck staging and depots, and where finished cars are handed over."""
     found = {}
     for key, row in sorted(tables.docks.items()):
-        beside = _beside(row, net, TRUCK.width_m * row.places, "docks.csv")
+        bays, rows = DOCK_ROWS[row.kind]
+        beside = _beside(row, net, bays.width_m * math.ceil(row.places / rows), "docks.csv")
         found[key] = DockPlace.model_validate({**beside, "kind": row.kind, "site": row.site, "bays": row.places})
     return found
 
@@ -85,8 +91,9 @@ def kerbside_elements(places: Places, net: sumolib.net.Net) -> Iterator[ET.Eleme
             key, park.name, net.getLane(park.lane), (park.start_m, park.end_m), places=park.capacity, bays=CAR
         )
     for key, dock in places.docks.items():
+        bays, _ = DOCK_ROWS[dock.kind]
         yield _parking_area(
-            key, dock.name, net.getLane(dock.lane), (dock.start_m, dock.end_m), places=dock.bays, bays=TRUCK
+            key, dock.name, net.getLane(dock.lane), (dock.start_m, dock.end_m), places=dock.bays, bays=bays
         )
     for key, charger in places.chargers.items():
         cells = {"id": key, "name": charger.name, "lane": charger.lane, "power": f"{1000 * charger.power_kw:.0f}"}

@@ -275,7 +275,13 @@ def _draw_places(
 
     mark(((s.x, s.y) for s in network.stops.values()), "o", STOP_COLOUR, 5 if fine else 3, "bus stop kerb")
     mark(((p.x, p.y) for p in network.car_parks.values()), "s", PARK_COLOUR, 6 if fine else 4, "car park")
-    mark(((d.x, d.y) for d in network.docks.values()), "^", DOCK_COLOUR, 7 if fine else 4, "dock bays, truck staging")
+    mark(
+        ((d.x, d.y) for d in network.docks.values()),
+        "^",
+        DOCK_COLOUR,
+        7 if fine else 4,
+        "docks, truck staging and depot, compound",
+    )
     mark(((c.x, c.y) for c in network.chargers.values()), "P", CHARGER_COLOUR, 7 if fine else 5, "charger")
     for colour, text in (
         (SITE_COLOUR, "works, institution"),

@@ -133,7 +133,7 @@ class SignalTurn:
 
 @dataclass(frozen=True, slots=True)
 class Roadside:
-    """A car park, dock, staging place or charger beside an edge, around metre `at_m` or in its middle."""
+    """What stands beside an edge, around metre `at_m` or in its middle: a car park, dock, truck lot or charger."""
 
     id: str
     name: str

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from sim.errors import NetworkError
+from sim.network.catalog import DockKind
 from sim.network.polyline import line_m
 from sim.network.sheets import REMOVALS, Row, Sheets, keyed
 from sim.network.survey import (
@@ -257,7 +259,7 @@ def _roadside(row: Row, edges: Collection[str], sites: Collection[str]) -> Roads
     return Roadside(
         id=row.text("id"),
         name=row.text("name"),
-        kind=row.choice("kind", ("dock", "staging")) if row.has("kind") else "",
+        kind=row.choice("kind", get_args(DockKind)) if row.has("kind") else "",
         site=site or None,
         edge=row.choice("edge", edges),
         at_m=row.number("at_m", 0, 100_000) if row.optional("at_m") else None,

@@ -35,7 +35,7 @@ def test_a_run_on_overlays_can_be_repeated_and_tells_what_it_drove_on(bitgreen: 
 @pytest.mark.parametrize(
     ("overlays", "parts"),
     [
-        ("[wolya]", ["'wolya'", "allowed: future-car-2031, gwangju-access, kumho-2028, wolya-2028"]),
+        ("[wolya]", ["'wolya'", "allowed: future-car-2031, gwangju-access, kumho-2028, pyeongdong-hub, wolya-2028"]),
         ("[wolya-2028, wolya-2028]", ["'wolya-2028' is named 2 times"]),
         ("wolya-2028", ["overlays", "valid list", "'wolya-2028'"]),
         ("['../x']", ["overlays.0", "'../x'"]),
@@ -63,7 +63,7 @@ def test_overlays_are_listed_with_year_and_source(bitgreen: Bitgreen) -> None:
     listed = bitgreen("network", "overlays")
     assert listed.returncode == 0
     assert "kumho-2028           2028  Kumho Tire plant at Hampyeong" in listed.stdout
-    assert listed.stdout.count("source: ") == 4
+    assert listed.stdout.count("source: ") == 5
 
 
 def test_overlays_are_built_by_name(bitgreen: Bitgreen) -> None:

@@ -161,6 +161,17 @@ def test_car_parks_and_docks_have_a_bay_for_each_place_beside_their_edge(network
         assert len(areas[key].findall("space")) == count
 
 
+def test_a_lorry_comes_to_its_staging_lot_before_the_dock_and_no_place_lies_in_another(network: Network) -> None:
+    for key, staging in network.docks.items():
+        if staging.kind == "staging":
+            dock = network.docks[f"dock.{staging.site}"]
+            assert staging.edge == dock.edge, key
+            assert 12 <= staging.start_m < staging.end_m < dock.start_m, key
+    kerbs = sorted([*network.docks.values(), *network.car_parks.values()], key=lambda one: (one.lane, one.start_m))
+    for first, second in itertools.pairwise(kerbs):
+        assert first.lane != second.lane or first.end_m < second.start_m, (first.name, second.name)
+
+
 def test_chargers_and_grounds_are_built(network: Network) -> None:
     root = ET.parse(network.additional_files[0]).getroot()  # noqa: S314 (built by ourselves)
     stations = {station.attrib["id"]: float(station.attrib["power"]) for station in root.iter("chargingStation")}

@@ -15,7 +15,7 @@ from sim.network.survey import Tables
 from sim.network.tables import read_tables
 
 NETWORK = home() / "networks" / "bitgreen"
-SHIPPED = ["future-car-2031", "gwangju-access", "kumho-2028", "wolya-2028"]
+SHIPPED = ["future-car-2031", "gwangju-access", "kumho-2028", "pyeongdong-hub", "wolya-2028"]
 DOCUMENT = {"title": "A test", "year": 2030, "status": "planned", "source": "test"}
 Rows = Sequence[Mapping[str, str]]
 Write = Callable[..., Path]
@@ -84,9 +84,9 @@ def test_the_shipped_overlays_bring_what_is_planned_with_its_source() -> None:
         assert overlay.source
         assert 2020 < overlay.year < 2040
         tables = read_tables(NETWORK / "tables", overlays=[overlay.folder])
-        added = set(tables.roads) - set(base.roads)
-        assert added
-        assert {tables.roads[road].status for road in added} == {"planned"}
+        added = [row.status for name, row in tables.roads.items() if name not in base.roads]
+        added += [row.status for name, row in tables.docks.items() if name not in base.docks]
+        assert set(added) == {"planned"}
 
 
 @pytest.mark.parametrize("table", sorted(file.name for file in (NETWORK / "tables").glob("*.csv")))
@@ -316,4 +316,4 @@ def test_an_overlay_is_named_once(network: Path, write: Write) -> None:
 
 def test_sites_of_overlays_are_known_by_year_and_overlay() -> None:
     assert planned_sites("bitgreen")["kumho_hampyeong"] == ("2028", "kumho-2028")
-    assert set(planned_sites("bitgreen")) == {"kumho_hampyeong", "future_car", "pilot_city"}
+    assert set(planned_sites("bitgreen")) == {"kumho_hampyeong", "future_car", "pilot_city", "pyeongdong_hub"}

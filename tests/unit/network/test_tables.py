@@ -58,7 +58,7 @@ def spoil(tables: Path, file: str, old: str, new: str) -> None:
         ("sites.csv", ",G40,604339,705,", ",R45,604339,705,", ("sites.csv", "row 2", "'R45'", "open to people")),
         ("car_parks.csv", ",N31+,", ",N99+,", ("car_parks.csv", "column edge", "'N99+'")),
         ("car_parks.csv", "park.cams", "park.jayeo", ("car_parks.csv", "column id", "no earlier row")),
-        ("docks.csv", ",staging,", ",garage,", ("docks.csv", "column kind", "dock, staging")),
+        ("docks.csv", ",staging,", ",garage,", ("docks.csv", "column kind", "compound, depot, dock, staging")),
         ("chargers.csv", ",100,", ",0,", ("chargers.csv", "row 2", "column power_kw", "1 to 1000")),
         ("signal_plans.csv", "66 18 17", "66 5 30", ("signal_plans.csv", "column greens_s", "'66 5 30'")),
     ],
