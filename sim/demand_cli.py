@@ -41,7 +41,15 @@ def demand_show(
     """
     from sim.demand_figures import draw_demand
     from sim.demand_summary import compare, summarise
-    from sim.demand_text import nothing_to_compare, print_counts, print_people, print_run, run_document, standing
+    from sim.demand_text import (
+        nothing_to_compare,
+        print_counts,
+        print_goods,
+        print_people,
+        print_run,
+        run_document,
+        standing,
+    )
     from sim.runner.counted import count_vehicles
 
     loaded = load_scenario(scenario, overrides=overrides or ())
@@ -59,6 +67,7 @@ def demand_show(
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         return
     print_people(summary, results)
+    print_goods(summary, results)
     if compared:
         print_counts(compared, "simulated" if simulate else "planned", results, against="assumed target")
     else:

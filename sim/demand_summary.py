@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
@@ -19,6 +19,7 @@ from sim.demand.tables import Count, demand_file, read_counts
 from sim.demand.traits import count_traits
 from sim.demand.volumes import VolumeKey, population_volumes
 from sim.demand_document import Calibrated
+from sim.freight import Order
 from sim.network.graph import EdgeGraph
 from sim.network.overlaid import load_overlaid
 from sim.scenario import Controllers, ControllerUse, Scenario
@@ -63,6 +64,18 @@ class Fitness:
         return self.share_good >= 0.85 and abs(self.sum_error) <= FHWA_SUM
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Orders of a part family or of consignments in figures; `window_s` is the mean time between its ends."""
+
+    orders: int
+    pallets: float
+    tonnes: float
+    window_s: float
+    first_due_s: float
+    last_due_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DemandSummary:
     """The demand of a scenario in figures."""
@@ -79,6 +92,10 @@ class DemandSummary:
     compared: tuple[Comparison, ...]
     targets: int
     """Rows of the network's table of counts, in whatever hours."""
+    flows: dict[str, Flow]
+    """Orders by family."""
+    lorries: dict[str, int]
+    """Lorries from outside by flow."""
 
     def document(self) -> dict[str, Any]:
         """Return the figures as JSON."""
@@ -101,6 +118,9 @@ class DemandSummary:
                 }
                 for one in self.compared
             ],
+            "orders": {family: asdict(flow) for family, flow in self.flows.items()},
+            "lorries": self.lorries,
+            "finished_cars": len(self.population.goods.cars),
             "calibrated": is_calibrated(self.scenario),
             "calibrated_to": fitted.model_dump() if fitted is not None else None,
         }  # fmt: skip
@@ -144,6 +164,8 @@ def summarise(scenario: Scenario) -> DemandSummary:
         volumes=volumes,
         compared=compare(counts, volumes, scenario),
         targets=len(counts),
+        flows=_flows(population.goods.orders),
+        lorries=dict(sorted(Counter(lorry.flow for lorry in population.goods.lorries).items())),
     )
 
 
@@ -178,6 +200,24 @@ def _modes(population: Population) -> dict[str, int]:
         "visit by car": sum(trip.group == "visitor" for trip in population.background),
         "visit by shuttle or bus": purposes["visit"],
         "other riders": purposes.total() - purposes["commute"] - purposes["rail"] - purposes["visit"],
+    }
+
+
+def _flows(orders: Sequence[Order]) -> dict[str, Flow]:
+    """Return the orders by family."""
+    families: dict[str, list[Order]] = {}
+    for order in orders:
+        families.setdefault(order.family, []).append(order)
+    return {
+        family: Flow(
+            orders=len(members),
+            pallets=round(sum(order.cargo.pallets for order in members), 2),
+            tonnes=round(sum(order.cargo.mass_kg for order in members) / 1000, 3),
+            window_s=round(float(np.mean([order.latest_s - order.earliest_s for order in members])), 1),
+            first_due_s=min(order.latest_s for order in members),
+            last_due_s=max(order.latest_s for order in members),
+        )
+        for family, members in sorted(families.items())
     }
 
 

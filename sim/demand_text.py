@@ -104,6 +104,22 @@ def print_people(summary: DemandSummary, console: Console) -> None:
         console.print()
 
 
+def print_goods(summary: DemandSummary, console: Console) -> None:
+    """Print orders by family, lorries and finished cars, where there are any."""
+    if summary.flows:
+        table = Table("orders", "number", "pallets", "t", "window min", "due", box=None)
+        for family, flow in summary.flows.items():
+            due = f"{format_clock(flow.first_due_s)}-{format_clock(flow.last_due_s)}"
+            amounts = f"{flow.pallets:,.0f}", f"{flow.tonnes:,.1f}", f"{flow.window_s / 60:.0f}"
+            table.add_row(family, str(flow.orders), *amounts, due)
+        console.print(table)
+        console.print()
+    others = [f"{count} lorries ({flow})" for flow, count in summary.lorries.items()]
+    cars = len(summary.population.goods.cars)
+    if others or cars:
+        console.print(", ".join([*others, *([f"{cars} finished cars"] if cars else [])]), highlight=False)
+
+
 def print_counts(compared: Sequence[Comparison], what: str, console: Console, *, against: str) -> None:
     """Print counts and volumes by road and class, with GEH and FHWA's criteria.
 

@@ -10,9 +10,10 @@ from sim.demand.background import background
 from sim.demand.coaches import Seats, coach_trips, take_seats
 from sim.demand.commuters import CommuterTrips, commuters
 from sim.demand.draws import named_streams
+from sim.demand.goods import draw_goods
 from sim.demand.people import People, draw_people
 from sim.demand.places import Places
-from sim.demand.population import BackgroundTrip, Population, Rider
+from sim.demand.population import BackgroundTrip, Goods, Population, Rider
 from sim.demand.rail import rail_riders
 from sim.demand.tables import read_coaches
 from sim.demand.traits import with_traits
@@ -23,7 +24,7 @@ from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 from sim.scenario import Scenario
 
-STREAMS = ("commuters", "rail", "background", "uniform", "visitors", "traits")
+STREAMS = ("commuters", "rail", "background", "uniform", "visitors", "traits", "goods")
 """One stream a part, in this order; new parts go to the end, so that the others keep their draws."""
 
 
@@ -68,11 +69,15 @@ def generate(scenario: Scenario, network: Network, graph: EdgeGraph) -> Populati
     riders = [] if scenario.controllers.shuttle is None else [*parts.trips.riders, *parts.riders]
     if demand.riders is not None:
         riders = with_traits(riders, demand.riders, begin_s=scenario.time.begin_s, seeds=streams["traits"])
+    goods = Goods()
+    if scenario.freight is not None:
+        goods = draw_goods(scenario.freight, scenario.time, network, graph, streams["goods"])
     return Population(
         riders=tuple(sorted(riders, key=lambda rider: (rider.earliest_s, rider.request_id))),
         cars=tuple(sorted(parts.trips.cars, key=lambda car: (car.depart_s, car.vehicle_id))),
         background=tuple(sorted(parts.others, key=lambda trip: (trip.depart_s, trip.vehicle_id))),
         walkers=tuple(sorted(parts.trips.walkers, key=lambda walker: (walker.depart_s, walker.person_id))),
+        goods=goods,
     )
 
 

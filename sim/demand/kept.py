@@ -19,7 +19,10 @@ from sim.network.catalog import Network, network_folder
 from sim.network.graph import EdgeGraph
 from sim.scenario import Scenario
 
-ROOMS = ("demand", "network", "demand_document", "fields", "scenario")
+ROOMS = (
+    *("demand", "network", "demand_document", "fields", "scenario"),
+    *("freight", "freight_document", "orders_file"),
+)
 MOST_BYTES = 500_000_000
 """A morning takes 2 MB, a day 8: this holds the seeds of some large experiments."""
 
@@ -27,8 +30,8 @@ MOST_BYTES = 500_000_000
 def kept_population(scenario: Scenario, network: Network, graph: EdgeGraph) -> Population:
     """Return what `generate` returns, read from the user's cache where it stands there.
 
-    The key holds all that the draws follow from: demand, time span, seed, network and tables, the code, and whether
-    there are riders at all. A cache that cannot be read or written costs the draw, and nothing else.
+    The key holds all that the draws follow from: demand, goods, time span, seed, network and tables, the code, and
+    whether there are riders at all. A cache that cannot be read or written costs the draw, and nothing else.
 
     Raises
     ------
@@ -55,12 +58,20 @@ def _key(scenario: Scenario, network: Network) -> str:
         "walk_speed_mps": scenario.requests.walk_speed_mps,
         "seed": scenario.seeds.demand,
         "riders": scenario.controllers.shuttle is not None,
+        "goods": _goods(scenario),
         "network": network.sha256,
+        "places": digest(network.additional_files, network.net_file.parent),
         "tables": digest(demand_files(network.name, network.overlays), network_folder(network.name)),
         "code": code_digest(*ROOMS),
         "versions": [version("numpy"), version("scipy")],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _goods(scenario: Scenario) -> dict[str, object] | None:
+    """Return what goods are drawn from; fleets and what goes wrong leave them as they are."""
+    parts = {"sites", "lines", "consignments", "orders", "lorries", "finished_cars"}
+    return scenario.freight.model_dump(mode="json", include=parts) if scenario.freight is not None else None
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sim.freight import Order
+
 TripGroup = Literal["background", "truck", "visitor", "coach"]
 
 
@@ -135,10 +137,44 @@ class BackgroundTrip:
 
 
 @dataclass(frozen=True, slots=True)
+class Lorry:
+    """A lorry from outside: where it comes in and goes out, how long it is handled, what it takes along."""
+
+    vehicle_id: str
+    flow: str
+    site: str
+    gateway: str
+    entry_edge: str
+    exit_edge: str
+    depart_s: float
+    handling_s: float
+    collects: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedCar:
+    """A car that comes off a line and drives to the compound."""
+
+    vehicle_id: str
+    line: str
+    finished_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What has to be moved, each tuple ordered by time and then id."""
+
+    orders: tuple[Order, ...] = ()
+    lorries: tuple[Lorry, ...] = ()
+    cars: tuple[FinishedCar, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Population:
-    """Everybody, each tuple ordered by time and then id."""
+    """Everybody and everything, each tuple ordered by time and then id."""
 
     riders: tuple[Rider, ...]
     cars: tuple[Car, ...]
     background: tuple[BackgroundTrip, ...]
     walkers: tuple[Walker, ...] = ()
+    goods: Goods = Goods()

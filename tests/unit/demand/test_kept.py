@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from sim.demand.kept import kept_population
 from sim.documents import load_scenario
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
+from sim.scenario import validate
 
 
 @pytest.fixture
@@ -67,3 +69,25 @@ def test_the_least_recently_used_go_first(
     kept_population(load_scenario("smoke", seed=2), network, graph)
     assert len(list(cache.iterdir())) == 1
     assert not first.exists()
+
+
+def test_other_goods_have_another_key_and_other_trucks_have_not(
+    cache: Path, network: Network, graph: EdgeGraph, document: dict[str, Any]
+) -> None:
+    line = {"site": "ggm", "cars_per_h": 30, "work": [{"begin_s": "06:00", "end_s": "09:00"}]}
+    document["demand"] = {}
+    document["freight"] = {"sites": {"ggm": {}}, "depots": {"yard": {"parking": "depot.trucks"}}, "lines": {"l": line}}
+    cars = {
+        "line": "l",
+        "start_edge": "N32-",
+        "compound": "ggm",
+        "parking": "compound.vehicle_compound",
+        "capacity": 250,
+    }
+    changes: tuple[dict[str, Any], ...] = ({}, {"depots": {}}, {"finished_cars": cars})
+    for change in changes:
+        scenario = validate({**document, "freight": document["freight"] | change}, place="test")
+        drawn = kept_population(scenario, network, graph)
+        assert kept_population(scenario, network, graph) == drawn
+        assert len(drawn.goods.cars) == (90 if "finished_cars" in change else 0)
+    assert len(list(cache.iterdir())) == 2

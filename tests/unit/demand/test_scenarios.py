@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from numpy.random import SeedSequence
 
 from sim.demand.generate import generate
+from sim.demand.goods import consignments
+from sim.demand.line import part_orders
 from sim.demand.traits import count_traits
 from sim.documents import catalogue, load_scenario
+from sim.freight import Cargo, Order
+from sim.freight_document import Freight, TruckFleet
 from sim.network.catalog import Network
+from sim.network.freight_places import compound_parking, freight_depots, freight_places
 from sim.network.graph import EdgeGraph
+from sim.scenario import Scenario
 
 MORNINGS = ["morning-none", "morning-shuttle", "morning-sumo", "morning-timetable"]
 PARTS_OF_THE_DAY = ["day", "morning", "noon", "evening"]
-SHIPPED = [*MORNINGS, "morning-driverless", *PARTS_OF_THE_DAY, "morning-booked", "morning-mixed", "smoke"]
+FREIGHT = ["parts-to-line", "parts-to-line-human", "finished-vehicles", "robots-and-special-vehicles", "bitgreen-day"]
+SHIPPED = [*MORNINGS, "morning-driverless", *PARTS_OF_THE_DAY, "morning-booked", "morning-mixed", "smoke", *FREIGHT]
 
 
 def test_the_catalogue_holds_the_shipped_scenarios() -> None:
@@ -99,6 +108,72 @@ def test_people_go_home_in_the_evening(network: Network, graph: EdgeGraph) -> No
     assert sum(not car.inbound for car in evening.cars) > 2000
     whole = {car.person_id: car for car in day.cars}
     assert all(whole[car.person_id].leave_s == car.leave_s for car in evening.cars)
+
+
+def test_freight_scenarios_find_their_places_on_the_network(network: Network, graph: EdgeGraph) -> None:
+    for name in FREIGHT:
+        freight = load_scenario(name).freight
+        assert freight is not None
+        assert set(freight_places(network, graph, freight)) == set(freight.sites)
+        assert set(freight_depots(network, graph, freight)) == set(freight.depots)
+        assert (compound_parking(network, graph, freight) is None) is (freight.finished_cars is None)
+
+
+def test_every_order_fits_a_vehicle_of_its_scenario() -> None:
+    for name in FREIGHT:
+        scenario = load_scenario(name)
+        for order in draw_orders(scenario):
+            assert any(_may_carry(fleet, order) for fleet in freight_of(scenario).fleets.values()), (name, order)
+
+
+def test_the_fleet_for_the_line_is_neither_idle_nor_overrun() -> None:
+    # a round trip of 22 minutes, as the document reckons it: 2.7 orders an hour and truck
+    orders = draw_orders(load_scenario("parts-to-line"))
+    due_h = [order.latest_s / 3600 for order in orders]
+    most = max(sum(start <= due < start + 1 for due in due_h) for start in np.arange(8, 16, 0.25))
+    trucks = freight_of(load_scenario("parts-to-line")).fleets["parts"].count
+    assert 0.35 < len(orders) / 8 / (2.7 * trucks) < 0.85
+    assert most < 2.7 * trucks
+
+
+def test_the_human_baseline_differs_in_the_trucks_alone() -> None:
+    own = {"name", "title", "description", "freight"}
+    driverless, driven = (load_scenario(name) for name in ("parts-to-line", "parts-to-line-human"))
+    assert driverless.model_dump(exclude=own) == driven.model_dump(exclude=own)
+    fleets = {"fleets"}
+    assert freight_of(driverless).model_dump(exclude=fleets) == freight_of(driven).model_dump(exclude=fleets)
+    parts = [freight_of(one).fleets["parts"] for one in (driverless, driven)]
+    assert [(one.vehicle_class, one.crew) for one in parts] == [("av_truck", "remote"), ("human_truck", "driver")]
+    assert parts[0].count == parts[1].count
+
+
+def test_carriers_take_what_the_line_gives(network: Network, graph: EdgeGraph) -> None:
+    scenario = load_scenario("finished-vehicles")
+    goods = generate(scenario, network, graph).goods
+    assert len(goods.cars) == 236  # 29.5 an hour, 8 hours
+    freight = freight_of(scenario)
+    assert freight.lorries["carriers"].per_day.value * 6 == pytest.approx(236, rel=0.02)
+    assert freight.finished_cars is not None
+    left = freight.finished_cars.stored.value + 236 - 6 * len(goods.lorries)
+    assert 0 <= left <= freight.finished_cars.capacity.value
+
+
+def freight_of(scenario: Scenario) -> Freight:
+    assert scenario.freight is not None
+    return scenario.freight
+
+
+def draw_orders(scenario: Scenario) -> list[Order]:
+    freight, seeds = freight_of(scenario), SeedSequence(scenario.seeds.demand)
+    orders = [order for line in freight.lines.values() for order in part_orders(line, scenario.time)]
+    return orders + [
+        order for name, flow in freight.consignments.items() for order in consignments(name, flow, scenario.time, seeds)
+    ]
+
+
+def _may_carry(fleet: TruckFleet, order: Order) -> bool:
+    served = not fleet.sites or {order.origin, order.destination} <= set(fleet.sites)
+    return served and order.kind in fleet.kinds and order.cargo.fits(Cargo(fleet.capacity_pallets, fleet.payload_kg))
 
 
 def test_the_smoke_scenario_is_small(network: Network, graph: EdgeGraph) -> None:

@@ -247,3 +247,17 @@ def test_the_commands_say_whether_the_demand_is_calibrated(tmp_path: Path) -> No
     assert len(document["counts"]) == 16
     missing = CliRunner().invoke(demand_app, ["calibrate", str(counts), "--out", str(tmp_path / "no" / "a.yaml")])
     assert "there is no folder" in str(missing.exception)
+
+
+def test_goods_are_summed_by_family_and_flow() -> None:
+    found = summarise(load_scenario("parts-to-line", overrides=["demand={}"]))
+    orders = found.population.goods.orders
+    assert sum(flow.orders for flow in found.flows.values()) == len(orders)
+    bumpers = found.flows["bumper"]
+    assert bumpers.pallets == 4 * bumpers.orders
+    assert bumpers.tonnes == pytest.approx(sum(one.cargo.mass_kg for one in orders if one.family == "bumper") / 1000)
+    assert bumpers.window_s == 1200
+    assert found.lorries == {"inbound": len(found.population.goods.lorries)}
+    assert found.document()["orders"]["bumper"]["orders"] == bumpers.orders
+    text = CliRunner().invoke(demand_app, ["show", "finished-vehicles", "--set", "demand={}"]).stdout
+    assert "236 finished cars" in text
