@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from sim.demand.population import Rider
 from sim.errors import ControllerError, NotFoundError
+from sim.freight import FreightWorld
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 from sim.scenario import Scenario
 from sim.world import World
 
 GROUP = "bitgreen.controllers"
+FREIGHT_GROUP = "bitgreen.freight_controllers"
+C_co = TypeVar("C_co", covariant=True)
 
 
 class Parameters(BaseModel):
@@ -115,21 +118,40 @@ class Controller(Protocol):
         """Settle what is open after the last step."""
 
 
-class ControllerClass(Protocol):
-    """What an entry point of the group `bitgreen.controllers` must name."""
+class FreightController(Protocol):
+    """Decides who carries which order when. Constructed with its checked parameters."""
+
+    def start(self, world: FreightWorld) -> None:
+        """Look at the world once before the first step."""
+
+    def step(self, world: FreightWorld) -> None:
+        """Decide; called every `period_s` until every order, also those still to come, is settled."""
+
+    def finish(self, world: FreightWorld) -> None:
+        """Settle what is open after the last step."""
+
+
+class Registered(Protocol[C_co]):
+    """What an entry point must name: a class with its own parameters."""
 
     Parameters: ClassVar[type[Parameters]]
 
-    def __call__(self, parameters: Any, /) -> Controller:  # noqa: ANN401 (its own Parameters)
+    def __call__(self, parameters: Any, /) -> C_co:  # noqa: ANN401 (its own Parameters)
         """Make a controller."""
 
 
-def controller_names() -> list[str]:
+def controller_names(group: str = GROUP) -> list[str]:
     """Return the names of the registered controllers: those of this package and those of any installed one."""
-    return sorted({entry.name for entry in entry_points(group=GROUP)})
+    return sorted({entry.name for entry in entry_points(group=group)})
 
 
-def find_controller(name: str) -> ControllerClass:
+def find_freight_controller(name: str) -> Registered[FreightController]:
+    """Load the freight controller of this name; see `find_controller`."""
+    loaded: Registered[FreightController] = _load(name, FREIGHT_GROUP)
+    return loaded
+
+
+def find_controller(name: str) -> Registered[Controller]:
     """Load the controller of this name.
 
     Raises
@@ -139,13 +161,17 @@ def find_controller(name: str) -> ControllerClass:
     ControllerError
         What is registered cannot be imported.
     """
-    found = sorted(entry_points(group=GROUP, name=name), key=lambda entry: entry.value)
+    loaded: Registered[Controller] = _load(name, GROUP)
+    return loaded
+
+
+def _load(name: str, group: str) -> Any:  # noqa: ANN401 (the caller knows what the group names)
+    found = sorted(entry_points(group=group, name=name), key=lambda entry: entry.value)
     if not found:
-        msg = f"no controller {name!r}; allowed are {', '.join(controller_names())}"
+        msg = f"no controller {name!r}; allowed are {', '.join(controller_names(group))}"
         raise NotFoundError(msg)
     try:
-        loaded: ControllerClass = found[0].load()
+        return found[0].load()
     except (ImportError, AttributeError) as error:
         msg = f"the controller {name!r} is registered as {found[0].value}, which cannot be imported: {error}"
         raise ControllerError(msg) from error
-    return loaded
