@@ -9,24 +9,18 @@ from xml.sax.saxutils import quoteattr
 
 from sim.controllers.base import Call, Preparation, RideLeg, RiderPlan, ServiceVehicle
 from sim.demand.population import Population
+from sim.engine.freight.inputs import battery_params, freight_options, freight_types, hubs
+from sim.engine.freight.setup import FreightSetup
 from sim.engine.observer import missing
 from sim.engine.traffic import search, traffic
 from sim.fleet_document import Fleet, Part, Vehicles
 from sim.network.catalog import Network
 from sim.rundir import SUMO_LOG, TRAJECTORIES
 from sim.scenario import Scenario
+from sim.vehicle_classes import VEHICLE_CLASSES
 
 TRIPINFO = "tripinfo.xml"
 
-# Logical classes and the SUMO classes that stand for them. `custom1` and `custom2` stay free for permits.
-SUMO_CLASS = {
-    "car": "passenger",
-    "truck": "truck",
-    "coach": "coach",
-    "shuttle": "taxi",
-    "bus": "bus",
-    "rider": "pedestrian",
-}
 ADAPTATION_S, ADAPTATION_MEMORY_S = 10, 180
 """What SUMO's routers know of travel times: means over this long, renewed so often.
 
@@ -38,11 +32,18 @@ COACH_LENGTH_M = 11.0
 
 
 def write_inputs(
-    folder: Path, scenario: Scenario, network: Network, population: Population, service: Preparation
+    folder: Path,
+    scenario: Scenario,
+    network: Network,
+    population: Population,
+    service: Preparation,
+    *,
+    freight: FreightSetup | None = None,
 ) -> dict[str, str]:
     """Write SUMO's input files into `folder` and return the options that name them."""
     types, roads, riders = folder / "types.add.xml", folder / "traffic.rou.xml", folder / "service.rou.xml"
-    _write(types, "additional", chain(_types(scenario), search(network)))
+    goods = () if freight is None else chain(freight_types(freight), hubs(freight))
+    _write(types, "additional", chain(_types(scenario), goods, search(network)))
     _write(roads, "routes", traffic(population, network))
     _write(riders, "routes", _service(scenario, service))
     additional = [*network.additional_files, types]
@@ -53,7 +54,9 @@ def write_inputs(
     }
 
 
-def options(scenario: Scenario, service: Preparation, *, work: Path) -> dict[str, str]:
+def options(
+    scenario: Scenario, service: Preparation, *, work: Path, freight: FreightSetup | None = None
+) -> dict[str, str]:
     """Return SUMO's options for a run that writes into `work`; a controller's own options come last."""
     chosen = {
         "begin": str(scenario.time.begin_s),
@@ -80,6 +83,8 @@ def options(scenario: Scenario, service: Preparation, *, work: Path) -> dict[str
         }
     if service.taxi == "world":
         chosen["device.taxi.dispatch-algorithm"] = "traci"
+    if freight is not None:
+        chosen |= freight_options(freight, work=work)
     return chosen | service.options
 
 
@@ -88,11 +93,11 @@ def _write(path: Path, root: str, lines: Iterator[str]) -> None:
 
 
 def _types(scenario: Scenario) -> Iterator[str]:
-    yield f'<vType id="car" vClass="{SUMO_CLASS["car"]}"/>'
-    yield f'<vType id="truck" vClass="{SUMO_CLASS["truck"]}" length="{TRUCK_LENGTH_M}"/>'
-    yield f'<vType id="coach" vClass="{SUMO_CLASS["coach"]}" length="{COACH_LENGTH_M}"/>'
+    yield f'<vType id="car" vClass="{VEHICLE_CLASSES["car"].sumo}"/>'
+    yield f'<vType id="truck" vClass="{VEHICLE_CLASSES["truck"].sumo}" length="{TRUCK_LENGTH_M}"/>'
+    yield f'<vType id="coach" vClass="{VEHICLE_CLASSES["coach"].sumo}" length="{COACH_LENGTH_M}"/>'
     walk = scenario.requests.walk_speed_mps
-    yield f'<vType id="rider" vClass="{SUMO_CLASS["rider"]}" maxSpeed="{walk}" speedFactor="1" speedDev="0"/>'
+    yield f'<vType id="rider" vClass="{VEHICLE_CLASSES["rider"].sumo}" maxSpeed="{walk}" speedFactor="1" speedDev="0"/>'
     if scenario.fleet is not None:
         for name in ("shuttle", "bus"):
             for part in scenario.fleet.parts:
@@ -116,7 +121,7 @@ def _fleet_type(name: str, part: Part, fleet: Fleet, *, halted: bool = False) ->
     energy = f' mass="{kind.battery.mass_kg.value}" emissionClass="Energy/unknown"' if kind.battery else ""
     persons = kind.seats + kind.wheelchairs
     yield (
-        f'<vType id="{halted_type(type_id) if halted else type_id}" vClass="{SUMO_CLASS[name]}" '
+        f'<vType id="{halted_type(type_id) if halted else type_id}" vClass="{VEHICLE_CLASSES[name].sumo}" '
         f'length="{kind.length_m}" maxSpeed="{kind.max_speed_mps}" personCapacity="{persons}" '
         f'boardingDuration="0"{energy}{standing}>'
     )
@@ -135,17 +140,7 @@ def _fleet_params(name: str, kind: Vehicles, fleet: Fleet) -> dict[str, object]:
         }
     battery = kind.battery
     if battery is not None:
-        params |= {
-            "has.battery.device": "true",
-            "device.battery.capacity": battery.capacity_kwh.value * 1000,
-            "device.battery.chargeLevel": battery.capacity_kwh.value * battery.initial_share.value * 1000,
-            "constantPowerIntake": battery.auxiliary_w.value,
-            "frontSurfaceArea": battery.front_area_m2.value,
-            "airDragCoefficient": battery.drag_coefficient.value,
-            "rollDragCoefficient": battery.rolling_coefficient.value,
-            "propulsionEfficiency": battery.propulsion_efficiency.value,
-            "recuperationEfficiency": battery.recuperation_efficiency.value,
-        }
+        params |= battery_params(battery)
     return params
 
 

@@ -10,12 +10,13 @@ from typing import Literal
 
 from sim.engine.body import WorldBody
 from sim.engine.dwells import Dwells
+from sim.engine.freight.run import FreightRun
 from sim.engine.inputs import options, write_inputs
 from sim.engine.meeting import meeting_points
 from sim.engine.observer import FleetVehicle, Observer
 from sim.engine.resolve import Resolved, guarded
 from sim.engine.riders import Riders
-from sim.engine.sumo import EngineName, SumoPort
+from sim.engine.sumo import EngineName, StepFacts, SumoPort
 from sim.engine.supervision import Supervision
 from sim.engine.times import SAMPLE_S, EdgeTimes
 from sim.engine.view import view_options
@@ -86,9 +87,10 @@ class Loop:
     def run(self) -> Outcome:
         """Run to the end and write every event; SUMO is closed whatever happens."""
         scenario, service = self._resolved.scenario, self._resolved.service
+        freight = self._resolved.freight
         chosen = write_inputs(
-            self._run.inputs, scenario, self._resolved.network, self._resolved.population, service
-        ) | options(scenario, service, work=self._run.work)
+            self._run.inputs, scenario, self._resolved.network, self._resolved.population, service, freight=freight
+        ) | options(scenario, service, work=self._run.work, freight=freight)
         if self._engine == "gui":
             chosen |= view_options(self._resolved, self._run.inputs, play=self._play)
         began, cpu = time.perf_counter(), time.process_time()
@@ -126,35 +128,30 @@ class Loop:
             no_show_wait_s=limits.no_show_wait_s,
             supervision=self._supervision,
         )  # fmt: skip
+        self._freight: FreightRun | None = None
+        if resolved.freight is not None:
+            self._freight = FreightRun(
+                self._port, self._run, scenario=scenario, setup=resolved.freight, goods=resolved.population.goods,
+                network=resolved.network, graph=resolved.graph,
+            )  # fmt: skip
 
     def _drive(self) -> Outcome:
         scenario = self._resolved.scenario
         outcome = Outcome("interrupted", self._port.version())
         deadline = time.perf_counter() + scenario.limits.wall_s
-        controlled = self._resolved.service.taxi == "world"
-        if controlled and self._resolved.controller is not None:
-            self._world.step(self._port.time_s - scenario.time.step_s)
-            self._world.look(self._port.time_s)
-            guarded(self._resolved.controller.start, self._world)
+        self._begin()
         vehicles, shown = 0, 0.0
         while not self._stop():
             facts = self._port.step()
             now = facts.time_s
-            events = self._observer.step(facts)
-            if self._supervision is not None:
-                events += self._supervision.step(now)
+            events = self._observe(facts)
             outcome.steps += 1
             # counted here: asking SUMO is a walk over all vehicles, 2 % of a morning
             vehicles += len(facts.departed) - len(facts.arrived)
-            driving = vehicles - len(self._observer.cars.parked)
+            taken_out = 0 if self._freight is None else self._freight.taken_out
+            driving = vehicles - len(self._observer.cars.parked) - taken_out
             outcome.vehicle_seconds += driving * scenario.time.step_s
-            if controlled:
-                self._dwells.step(facts, events, self._observer.on_duty)
-                events += self._world.follow(events)
-                for broken in (one for one in events if isinstance(one, VehicleBrokeDown)):
-                    self._world.break_down(broken.vehicle_id, now + self._recovery_s)
-                self._world.step(now)
-                events += self._control(now, outcome)
+            events += self._serve(facts, events, outcome)
             self._run.write_events(events)
             wall = time.perf_counter()
             if wall - shown > 0.25:
@@ -169,6 +166,47 @@ class Loop:
         self._finish(outcome)
         return outcome
 
+    def _begin(self) -> None:
+        """Let controllers look at the world before the first step."""
+        scenario, controller, freight = self._resolved.scenario, self._resolved.controller, self._freight
+        if self._controlled and controller is not None:
+            self._world.step(self._port.time_s - scenario.time.step_s)
+            self._world.look(self._port.time_s)
+            guarded(controller.start, self._world)
+        if freight is not None:
+            self._run.write_events(freight.open(self._port.time_s))
+            if self._resolved.dispatcher is not None:
+                guarded(self._resolved.dispatcher.start, freight.world)
+
+    @property
+    def _controlled(self) -> bool:
+        return self._resolved.service.taxi == "world"
+
+    def _observe(self, facts: StepFacts) -> list[Event]:
+        """Return what happened in a step, whoever decides."""
+        events = self._observer.step(facts)
+        if self._supervision is not None:
+            events += self._supervision.step(facts.time_s)
+        if self._freight is not None:
+            events += self._freight.step(facts)
+        return events
+
+    def _serve(self, facts: StepFacts, events: list[Event], outcome: Outcome) -> list[Event]:
+        """Let the world follow what happened in a step, and controllers decide; return what comes of it."""
+        now, found = facts.time_s, list[Event]()
+        if self._controlled:
+            self._dwells.step(facts, events, self._observer.on_duty)
+            found += self._world.follow(events)
+            for broken in (one for one in [*events, *found] if isinstance(one, VehicleBrokeDown)):
+                self._world.break_down(broken.vehicle_id, now + self._recovery_s)
+            self._world.step(now)
+        self._learn(now)
+        if self._controlled:
+            found += self._control(now, outcome)
+        if self._freight is not None:
+            found += self._dispatch(self._freight, now, outcome)
+        return found
+
     def _control(self, now: float, outcome: Outcome) -> list[Event]:
         scenario, controller = self._resolved.scenario, self._resolved.controller
         use = scenario.controllers.shuttle
@@ -177,9 +215,6 @@ class Loop:
         if self._observer.unsettled == 0:
             self._world.carry_out()  # vehicles still come to rest
             return self._world.take_decisions()
-        if _due(now, SAMPLE_S, scenario.time.step_s):
-            self._times.sample(now, *self._port.edge_counts(self._resolved.graph.ids))
-            self._times.refresh(now, self._world.places())
         if _due(now, use.period_s, scenario.time.step_s):
             began, cpu = time.perf_counter(), time.thread_time()
             self._world.look(now)
@@ -189,6 +224,31 @@ class Loop:
         self._world.carry_out()
         return self._world.take_decisions()
 
+    def _learn(self, now: float) -> None:
+        """Learn travel times from the traffic on each edge, for those who plan with them."""
+        riders = self._controlled and self._observer.unsettled > 0 and self._resolved.controller is not None
+        goods = self._freight is not None and self._resolved.dispatcher is not None and self._freight.has_orders
+        if not (riders or goods) or not _due(now, SAMPLE_S, self._resolved.scenario.time.step_s):
+            return
+        traffic = self._port.edge_counts(self._resolved.graph.ids)
+        if riders:
+            self._times.sample(now, *traffic)
+            self._times.refresh(now, self._world.places())
+        if goods and self._freight is not None:
+            self._freight.sample(now, *traffic)
+
+    def _dispatch(self, freight: FreightRun, now: float, outcome: Outcome) -> list[Event]:
+        scenario, dispatcher = self._resolved.scenario, self._resolved.dispatcher
+        use = scenario.controllers.freight
+        if dispatcher is None or use is None or not freight.has_orders:
+            return []
+        if _due(now, use.period_s, scenario.time.step_s):
+            began, cpu = time.perf_counter(), time.thread_time()
+            guarded(dispatcher.step, freight.world)
+            outcome.dispatch_ms.append((time.perf_counter() - began) * 1000)
+            outcome.controller_cpu_s += time.thread_time() - cpu
+        return freight.world.take_decisions()
+
     def _over(self, now: float, expected: int) -> bool:
         span = self._resolved.scenario.time
         now += span.step_s
@@ -196,7 +256,11 @@ class Loop:
             return False
         fleet = len(self._observer.fleet) - len(self._observer.towed)
         others = expected - fleet - len(self._observer.cars.parked)
-        return now >= span.horizon_s or (self._observer.unsettled == 0 and others <= 0)
+        unsettled = self._observer.unsettled
+        if self._freight is not None:
+            others -= self._freight.present
+            unsettled += self._freight.unsettled
+        return now >= span.horizon_s or (unsettled == 0 and others <= 0)
 
     def _finish(self, outcome: Outcome) -> None:
         controller = self._resolved.controller
@@ -206,6 +270,11 @@ class Loop:
             guarded(controller.finish, self._world)
             self._world.close()
             events += self._world.take_decisions()
+        if self._freight is not None:
+            if self._resolved.dispatcher is not None:
+                guarded(self._resolved.dispatcher.finish, self._freight.world)
+                events += self._freight.world.take_decisions()
+            events += self._freight.close(outcome.end_s)
         events += self._observer.close(outcome.end_s)
         self._run.write_events(events)
         fleet = len(self._observer.fleet)

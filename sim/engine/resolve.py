@@ -11,9 +11,18 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from sim.controllers.base import Controller, Inputs, Preparation, find_controller
+from sim.controllers.base import (
+    Controller,
+    FreightController,
+    Inputs,
+    Preparation,
+    Registered,
+    find_controller,
+    find_freight_controller,
+)
 from sim.demand.kept import kept_population
 from sim.demand.population import Population
+from sim.engine.freight.setup import FreightSetup, set_up_freight
 from sim.engine.kerbs import at_kerbs
 from sim.errors import ControllerError, NotFoundError, SandboxError, ScenarioError
 from sim.network.catalog import Network
@@ -37,6 +46,8 @@ class Resolved:
     population: Population
     controller: Controller | None
     service: Preparation
+    freight: FreightSetup | None = None
+    dispatcher: FreightController | None = None
 
 
 def check_names(scenario: Scenario) -> Network:
@@ -50,6 +61,8 @@ def check_names(scenario: Scenario) -> Network:
     network = load_overlaid(scenario.network, scenario.overlays)
     _check_places(scenario, network)
     _controller(scenario.controllers.shuttle)
+    _dispatcher(scenario.controllers.freight)
+    set_up_freight(scenario, network, graph_of(network))
     return network
 
 
@@ -74,7 +87,9 @@ def resolve(scenario: Scenario) -> Resolved:
     network = load_overlaid(scenario.network, scenario.overlays)
     _check_places(scenario, network)
     controller = _controller(scenario.controllers.shuttle)
+    dispatcher = _dispatcher(scenario.controllers.freight)
     graph = graph_of(network)
+    freight = set_up_freight(scenario, network, graph)
     population = at_kerbs(kept_population(scenario, network, graph), graph)
     service = Preparation()
     if controller is not None:
@@ -82,7 +97,7 @@ def resolve(scenario: Scenario) -> Resolved:
         inputs = Inputs(scenario, network, graph, population.riders, rng)
         service = guarded(controller.prepare, inputs)
     _check_breakdowns(scenario, service)
-    return Resolved(scenario, network, graph, population, controller, service)
+    return Resolved(scenario, network, graph, population, controller, service, freight, dispatcher)
 
 
 def _check_breakdowns(scenario: Scenario, service: Preparation) -> None:
@@ -109,11 +124,17 @@ def guarded(call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
 
 
 def _controller(use: ControllerUse | None) -> Controller | None:
-    if use is None:
-        return None
-    place = "controllers.shuttle"
+    return None if use is None else _made(use, find_controller, "controllers.shuttle")
+
+
+def _dispatcher(use: ControllerUse | None) -> FreightController | None:
+    return None if use is None else _made(use, find_freight_controller, "controllers.freight")
+
+
+def _made(use: ControllerUse, find: Callable[[str], Registered[T]], place: str) -> T:
+    """Make the controller that a scenario names, with its parameters."""
     try:
-        found = find_controller(use.use)
+        found = find(use.use)
     except NotFoundError as error:
         msg = f"{place}.use: {error}"
         raise ScenarioError(msg) from None

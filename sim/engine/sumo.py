@@ -161,6 +161,11 @@ class SumoPort(AbstractContextManager["SumoPort"]):
         return float(self._sim.getTime())
 
     @property
+    def library(self) -> Any:
+        """The module that speaks to SUMO, libsumo or a TraCI connection: they have the same domains and calls."""
+        return self._lib
+
+    @property
     def refusal(self) -> type[Exception]:
         """The exception class with which SUMO refuses a command."""
         if self.engine == "libsumo":
@@ -279,9 +284,9 @@ class SumoPort(AbstractContextManager["SumoPort"]):
 
     def let_go(self, vehicle_id: str) -> None:
         """Let a held taxi drive on to its next stop."""
-        self._resume(vehicle_id)
+        self.resume(vehicle_id)
 
-    def _resume(self, vehicle_id: str) -> None:
+    def resume(self, vehicle_id: str) -> None:
         """End a stop; SUMO ends it at once and forgets to tell: the next step begins with an empty list."""
         self._lib.vehicle.resume(vehicle_id)
         if not self._lib.vehicle.isStopped(vehicle_id):
@@ -300,7 +305,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
             stop = charger, 1.0, 0, HELD_S, PARKING | CHARGING
         if domain.isStopped(vehicle_id):
             domain.insertStop(vehicle_id, 1, *stop)
-            self._resume(vehicle_id)
+            self.resume(vehicle_id)
         elif redirected:
             domain.replaceStop(vehicle_id, 0, *stop)
         else:
@@ -309,7 +314,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
     def end_visit(self, vehicle_id: str) -> None:
         """Let a taxi that has been dispatched leave a place that it visits, or drive there no more.
 
-        Mostly the dispatch has seen to it, at once and untold like `_resume`. One that believes in riders who are none
+        Mostly the dispatch has seen to it, at once and untold like `resume`. One that believes in riders who are none
         appends the new stops to its own.
         """
         domain = self._lib.vehicle
@@ -319,7 +324,7 @@ class SumoPort(AbstractContextManager["SumoPort"]):
                 self._resumed.append(vehicle_id)
             return
         if domain.isStopped(vehicle_id):
-            self._resume(vehicle_id)
+            self.resume(vehicle_id)
         else:
             domain.replaceStop(vehicle_id, 0, "")
 

@@ -25,11 +25,13 @@ class EdgeTimes:
     Standing vehicles count with their seconds, so the wait at a signal is part of the pace; the mean speed that SUMO
     offers for one step would forget it as soon as the edge is empty. The crossing of the junction behind an edge is no
     part of that and comes on top: on the morning a twentieth of the time that shuttles drive, which plans would lack.
+    With `caps_mps`, the speed that vehicles of a kind never exceed on each edge, no edge is faster for them.
     """
 
-    def __init__(self, graph: EdgeGraph, *, vclass: str, time_s: float) -> None:
+    def __init__(self, graph: EdgeGraph, *, vclass: str, time_s: float, caps_mps: Floats | None = None) -> None:
         self._graph = graph
         self._vclass = vclass
+        self._least_pace = np.zeros(len(graph.ids)) if caps_mps is None else 1 / np.maximum(caps_mps, SLOWEST_MPS)
         self._crossing_s = graph.crossing_s * PRIOR_FACTOR
         self._prior_s = (graph.time_s - graph.crossing_s) * PRIOR_FACTOR
         self._seconds = np.zeros(len(graph.ids))
@@ -76,7 +78,7 @@ class EdgeTimes:
     def _edge_s(self) -> Floats:
         length = self._graph.length_m
         pace = (self._seconds + PRIOR_VEHICLES * self._prior_s) / (self._metres + PRIOR_VEHICLES * length)
-        edge_s: Floats = np.minimum(pace, 1 / SLOWEST_MPS) * length + self._crossing_s
+        edge_s: Floats = np.clip(pace, self._least_pace, 1 / SLOWEST_MPS) * length + self._crossing_s
         return edge_s
 
     def _travel_times(self, time_s: float, edge_s: Floats, leg_s: Floats) -> TravelTimes:

@@ -1,8 +1,10 @@
-"""What sumo-gui shows when it opens: the depot's surroundings, vehicles large enough to be seen."""
+"""What sumo-gui shows when it opens: the complex or the depot, vehicles large enough to be seen."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import numpy as np
 
 from sim.engine.resolve import Resolved
 from sim.network.parking import parking_areas
@@ -30,10 +32,14 @@ def view_options(resolved: Resolved, folder: Path, *, play: bool) -> dict[str, s
 
 
 def _viewport(resolved: Resolved) -> str:
-    fleet = resolved.scenario.fleet
-    depot = fleet.parts[0].vehicles.depot if fleet is not None else None
-    if depot is None:
+    """Return the view that lies on the depot of the shuttles, or else amid the freight sites."""
+    fleet, freight = resolved.scenario.fleet, resolved.freight
+    if freight is not None:
+        edges = {place.dock.edge for place in freight.places.values()}
+    elif fleet is not None and fleet.parts[0].vehicles.depot is not None:
+        edges = {parking_areas(resolved.network)[fleet.parts[0].vehicles.depot].edge}
+    else:
         return ""
-    edge = resolved.graph.index[parking_areas(resolved.network)[depot].edge]
-    x, y = resolved.graph.shapes[edge].mean(axis=0)
+    points = [resolved.graph.shapes[resolved.graph.index[edge]].mean(axis=0) for edge in sorted(edges)]
+    x, y = np.mean(points, axis=0)
     return f'<viewport zoom="{ZOOM}" x="{x:.1f}" y="{y:.1f}"/>'

@@ -23,6 +23,7 @@ from sim.events import CarArrived, CarUnfinished, Collision, Event, VehicleTelep
 from sim.kpi.measure import measure_run
 from sim.kpi.record import flat, records_as_json
 from sim.rundir import KPIS, PERFORMANCE, SUMO_LOG, RunDir
+from sim.runner.conflicts import publish_freight
 from sim.runner.order import Finished
 from sim.runner.vehicles import publish_vehicles
 from sim.scenario import Scenario
@@ -62,6 +63,7 @@ def _publish(directory: RunDir, resolved: Resolved, outcome: Outcome, *, run_id:
     scenario = resolved.scenario
     events = directory.seal_events()
     publish_vehicles(directory.work, resolved, _parked_s(events))
+    publish_freight(directory.work, resolved)
     directory.write_json(PERFORMANCE, _performance(outcome))
     print_of_events = fingerprint(events)
     manifest = {

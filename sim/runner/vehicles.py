@@ -38,6 +38,11 @@ def publish_vehicles(work: Path, resolved: Resolved, parked_s: Mapping[str, floa
     groups = {name: "commuter" for car in resolved.population.cars for name in (car.vehicle_id, car.return_id)}
     groups |= {vehicle.id: "fleet" for vehicle in resolved.service.vehicles}
     groups |= {trip.vehicle_id: trip.group for trip in resolved.population.background}
+    goods = resolved.population.goods
+    groups |= {lorry.vehicle_id: "lorry" for lorry in goods.lorries}
+    groups |= {car.vehicle_id: "finished_car" for car in goods.cars}
+    if resolved.freight is not None:
+        groups |= dict.fromkeys(resolved.freight.vehicles(), "freight")
     rows = _rows(source, groups, parked_s)
     table = pa.Table.from_pylist(sorted(rows, key=lambda row: row["vehicle_id"]), schema=SCHEMA)
     pq.write_table(table, work / VEHICLES, compression="zstd")

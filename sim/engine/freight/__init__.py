@@ -1,0 +1,1 @@
+"""Freight in a run: vehicles that carry orders, sites with their bays, lorries from outside, finished cars."""
