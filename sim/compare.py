@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.errors import OutputError, SandboxError
-from sim.kpi.catalogue import CATALOGUE, Better
+from sim.kpi.catalogue import CATALOGUE
+from sim.kpi.entry import Better
 from sim.kpi.others import added_time_loss, read_others
 from sim.kpi.record import KpiRecord, ordered
 from sim.rundir import VEHICLES, read_kpis, read_manifest
@@ -25,7 +26,8 @@ Verdict = Literal["better", "worse", "same", "neither"]
 
 ONE_SEED = "one seed: differences are not yet significant"
 
-# What riders get before what it costs; the service rate first, so that nobody wins by dropping the hard ones.
+# What riders get before what it costs, then what shippers get; the service rate first, so that nobody wins by dropping
+# the hard ones.
 HEADLINE = (
     "service_rate", "on_time_rate", "on_time_rate@cars", "requests", "requests_served", "requests_rejected",
     "requests_cancelled", "requests_no_show", "requests_gave_up", "requests_unfinished", "requests_walked",
@@ -35,10 +37,24 @@ HEADLINE = (
     "fleet_size", "vehicle_hours", "vkm_total", "empty_ratio", "pax_km_per_vkm", "shared_ride_rate",
     "fleet_utilisation", "rides_per_vehicle_revenue_hour", "incidents", "incident_queue_s",
     "operator_utilisation", "vehicles_waiting_for_operator", "halted_share", "cost_per_served_rider_krw",
-    "energy_kwh_per_100km", "co2e_g_per_pax_km", "time_loss_others_s", "time_loss_others_added_s",
+    "energy_kwh_per_100km", "co2e_g_per_pax_km", "otif", "orders_on_time_rate", "orders_in_full_rate",
+    "orders_released", "orders_delivered", "orders_late", "orders_failed", "orders_open", "tardiness_s",
+    "order_lead_time_s", "order_lead_time_s.p95", "stock_out_min", "stock_outs", "truck_turn_time_s",
+    "truck_turn_time_s.p95", "dock_queue_s", "dock_utilisation", "detention_s", "appointment_adherence",
+    "spill_back_veh_s", "freight_vehicles", "freight_km", "freight_empty_ratio", "load_factor", "transport_tkm",
+    "distance_adjustment_factor", "freight_utilisation", "freight_energy_kwh", "freight_energy_kwh_per_100km",
+    "energy_kwh_per_tkm", "freight_charge_change_kwh",
+    "freight_fuel_kg", "ghg_g_per_tkm_ttw", "ghg_g_per_tkm_wtw", "charged_grid_kwh",
+    "hub_peak_kw", "ttc_conflicts_per_1000km", "pet_conflicts_per_1000km", "drac_conflicts_per_1000km", "conflicts",
+    "violations", "violation_s", "unmanned_exposure_h", "unmanned_exposure_km", "finished_cars_stored",
+    "line_to_compound_s", "compound_fill_max", "run_quality", "time_loss_others_s", "time_loss_others_added_s",
     "others_arrived", "teleports", "collisions",
 )  # fmt: skip
 
+_WHOLE = {
+    "requests", "vehicles", "riders", "plans", "collisions", "s", "KRW", "KRW/h", "orders", "violations", "conflicts",
+    "stock-outs", "gate",
+}  # fmt: skip
 _ABSENT = "(absent)"
 _NAMES = ("name", "title", "description")  # words, which change nothing
 _MUST_AGREE = ("network", "time", "SUMO version", "network hash")
@@ -136,10 +152,10 @@ def compare_runs(*paths: Path, without_service: Path | None = None, force: bool 
             manifests[0],
             comparable_manifest(without_service),
             name=without_service.name,
-            may_differ=("fleet",),
+            may_differ=("fleet", "freight"),
             force=force,
         )
-    may_differ = () if _has_service(manifests[0]) else ("fleet",)
+    may_differ = () if _has_service(manifests[0]) else ("fleet", "freight")
     runs, changes = [], []
     for path, manifest, label in zip(paths, manifests, _labels(paths, manifests), strict=True):
         warnings += _check(manifests[0], manifest, name=label, may_differ=may_differ, force=force)
@@ -279,7 +295,8 @@ def comparable_manifest(path: Path) -> dict[str, Any]:
 
 
 def _has_service(manifest: Mapping[str, Any]) -> bool:
-    return _at(manifest["scenario"], "controllers.shuttle") not in (None, _ABSENT)
+    roles = ("controllers.shuttle", "controllers.freight")
+    return any(_at(manifest["scenario"], role) not in (None, _ABSENT) for role in roles)
 
 
 def _labels(paths: Sequence[Path], manifests: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -309,7 +326,7 @@ def _number(value: float | None, unit: str, *, sign: str = "") -> str:
         return "–"
     if unit == "share":
         return f"{100 * value:{sign}.1f} %"
-    if unit in {"requests", "vehicles", "riders", "plans", "collisions", "s", "KRW", "KRW/h"}:
+    if unit in _WHOLE:
         return f"{value:{sign},.0f}"
     return f"{value:{sign},.2f}" if abs(value) < 100 else f"{value:{sign},.0f}"
 

@@ -47,6 +47,10 @@ _RATE = "one rider in a hundred"
 _TAIL = "the tail rests on one rider in twenty, so its floor is twice that of the mean"
 _COST = "a change below 2 % is lost in the accuracy of the cost rates"
 _EVENT = "nothing of the kind may be added"
+_ORDER = "one order in a hundred"
+_YARD = "a twentieth; a minute between gate and gate"
+_ENERGY = "the battery model is not calibrated to better than 2 %"
+_CONFLICT = "a tenth, or 5 in 1000 km: conflicts are few, and their models plain"
 
 DEFAULTS: dict[str, Margin] = {
     "service_rate": _default(0, 0.01, _RATE),
@@ -82,6 +86,43 @@ DEFAULTS: dict[str, Margin] = {
     "cost_per_served_rider_krw": _default(0.02, 0, _COST),
     "energy_kwh_per_100km": _default(0.02, 0, "the battery model is not calibrated to better than 2 %"),
     "co2e_g_per_pax_km": _default(0.02, 0, "the battery model is not calibrated to better than 2 %"),
+    "otif": _default(0, 0.01, _ORDER),
+    "orders_on_time_rate": _default(0, 0.01, _ORDER),
+    "orders_in_full_rate": _default(0, 0.01, _ORDER),
+    "orders_late": _default(0.01, 1, "an order or two"),
+    "orders_failed": _default(0, 1, "an order or two"),
+    "tardiness_s": _default(0.05, 30, "a twentieth; half a minute"),
+    "order_lead_time_s": _default(0.05, 60, "a twentieth; a minute of an hour"),
+    "order_lead_time_s.p95": _default(0.05, 120, "the tail rests on one order in twenty"),
+    "stock_out_min": _default(0, 1, "a minute in which the line would have stood"),
+    "stock_outs": _default(0, 0, _EVENT),
+    "truck_turn_time_s": _default(0.05, 60, _YARD),
+    "truck_turn_time_s.p95": _default(0.05, 120, _YARD),
+    "dock_queue_s": _default(0.05, 60, _YARD),
+    "detention_s": _default(0.05, 60, _YARD),
+    "appointment_adherence": _default(0, 0.02, "two stays in a hundred"),
+    "spill_back_veh_s": _default(0.1, 60, "a tenth, or a vehicle for a minute"),
+    "freight_km": _default(0.02, 0, _COST),
+    "freight_empty_ratio": _default(0, 0.02, "2 percentage points of the distance driven"),
+    "load_factor": _default(0, 0.02, "2 percentage points of the payload"),
+    "transport_tkm": _default(0.01, 0, _ORDER),
+    "distance_adjustment_factor": _default(0.02, 0, "2 % of the shortest distance"),
+    "freight_energy_kwh": _default(0.02, 0, _ENERGY),
+    "freight_energy_kwh_per_100km": _default(0.02, 0, _ENERGY),
+    "energy_kwh_per_tkm": _default(0.02, 0, _ENERGY),
+    "freight_fuel_kg": _default(0.02, 0, "the emission model is not calibrated to better than 2 %"),
+    "ghg_g_per_tkm_ttw": _default(0.02, 0, _ENERGY),
+    "ghg_g_per_tkm_wtw": _default(0.02, 0, _ENERGY),
+    "hub_peak_kw": _default(0.05, 5, "a twentieth; demand is billed in steps of a few kW"),
+    "ttc_conflicts_per_1000km": _default(0.1, 5, _CONFLICT),
+    "pet_conflicts_per_1000km": _default(0.1, 5, _CONFLICT),
+    "drac_conflicts_per_1000km": _default(0.1, 5, _CONFLICT),
+    "conflicts": _default(0.1, 5, _CONFLICT),
+    "violations": _default(0, 0, _EVENT),
+    "violation_s": _default(0, 0, _EVENT),
+    "finished_cars_stored": _default(0.01, 1, "one car in a hundred"),
+    "line_to_compound_s": _default(0.05, 6, "a twentieth"),
+    "run_quality": _default(0, 0, "a run that does not pass is no evidence"),
     "time_loss_others_s": _default(0.02, 1, "a fiftieth, or 1 s a vehicle: others did not ask for the service"),
     "time_loss_others_added_s": _default(0, 1, "1 s a vehicle: others did not ask for the service"),
     "teleports": _default(0, 0, _EVENT),

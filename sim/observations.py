@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sim.errors import NotFoundError, OutputError, SandboxError
-from sim.kpi.catalogue import CATALOGUE, TOTAL, Better
+from sim.kpi.catalogue import CATALOGUE
+from sim.kpi.entry import TOTAL, Better
 from sim.kpi.keys import require_kpis
 from sim.statistics import congested
 

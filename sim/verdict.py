@@ -14,7 +14,8 @@ from typing import Literal
 import pandas as pd
 
 from sim.errors import SandboxError
-from sim.kpi.catalogue import Better
+from sim.kpi.entry import Better
+from sim.kpi.keys import canonical
 from sim.margins import DEFAULTS, Margin, margin_of
 from sim.observations import Kind, Pair, Variant, check_keys, matched, nested, read_variant
 from sim.statistics import (
@@ -125,8 +126,8 @@ def judge(
         msg = f"{reference} cannot be compared with itself"
         raise SandboxError(msg)
     sides = (read_variant(results, reference), read_variant(results, other))
-    margins = margins or {}
-    chosen = list(dict.fromkeys(keys if keys is not None else [*DEFAULTS, *margins]))
+    margins = {canonical(key): margin for key, margin in (margins or {}).items()}
+    chosen = list(dict.fromkeys(map(canonical, keys if keys is not None else [*DEFAULTS, *margins])))
     check_keys([*chosen, *margins], *sides)
     shared = _shared(*sides)
     levels = _Levels(confidence, alpha, resamples, by_demand=nested(shared))

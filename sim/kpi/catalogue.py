@@ -6,38 +6,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
 
-Better = Literal["higher", "lower", "neither"]
-Source = Literal["MATSim", "FleetPy", "RidePy", "NTD", "ISO 14083", "SUMO", "own"]
-
-TOTAL = "value"
-DISTRIBUTION_STATS = ("mean", "p50", "p90", "p95", "max")
-ALL = "all"
-CARS = "cars"
-BOOKED = "booked"
-WHEELCHAIR = "wheelchair"
-SCOPES = (ALL, "station_corridor", "housing", "villages", "inside_complex", BOOKED, WHEELCHAIR, CARS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kpi:
-    """One entry of the catalogue.
-
-    `scoped` KPIs are also given for parts of the riders. All but `dispatch_ms` are the same to the last bit in every
-    repetition of a run.
-    """
-
-    code: str
-    section: str
-    title: str
-    unit: str
-    better: Better
-    source: Source
-    definition: str
-    distribution: bool = False
-    scoped: bool = False
+from sim.kpi.catalogue_freight import freight_entries
+from sim.kpi.entry import DISTRIBUTION_STATS, Better, Kpi, Source
 
 
 def _riders() -> list[Kpi]:
@@ -45,7 +16,7 @@ def _riders() -> list[Kpi]:
 
     def kpi(code: str, unit: str, better: Better, source: Source, title: str, *, definition: str) -> Kpi:
         return Kpi(code=code, section="Requests", unit=unit, better=better, source=source, title=title,
-                   definition=definition, scoped=True)  # fmt: skip
+                   definition=definition, scoped_by="riders")  # fmt: skip
 
     return [
         kpi("service_rate", "share", "higher", "FleetPy", "Service rate",
@@ -92,7 +63,7 @@ def _times() -> list[Kpi]:
 
     def kpi(code: str, better: Better, source: Source, title: str, *, definition: str, unit: str = "s") -> Kpi:
         return Kpi(code=code, section="Riders' time", unit=unit, better=better, source=source, title=title,
-                   definition=definition, distribution=True, scoped=True)  # fmt: skip
+                   definition=definition, distribution=True, scoped_by="riders")  # fmt: skip
 
     return [
         kpi("wait_s", "lower", "own", "Wait",
@@ -131,7 +102,7 @@ def _promises() -> list[Kpi]:
 
     def kpi(code: str, unit: str, better: Better, source: Source, title: str, *, definition: str) -> Kpi:
         return Kpi(code=code, section="Promises", unit=unit, better=better, source=source, title=title,
-                   definition=definition, distribution=unit == "s", scoped=True)  # fmt: skip
+                   definition=definition, distribution=unit == "s", scoped_by="riders")  # fmt: skip
 
     return [
         kpi("promise_kept_rate", "share", "higher", "own", "Promises kept",
@@ -316,15 +287,16 @@ def _others() -> list[Kpi]:
 
 CATALOGUE: dict[str, Kpi] = {
     entry.code: entry
-    for part in (_riders, _times, _promises, _fleet, _supervision, _cost, _batteries, _others)
+    for part in (_riders, _times, _promises, _fleet, _supervision, _cost, _batteries, freight_entries, _others)
     for entry in part()
 }
+ALIASES: dict[str, str] = {entry.alias: entry.code for entry in CATALOGUE.values() if entry.alias}
 
 _HEAD = """# KPIs
 
 Every KPI is a pure function of what a run left in its directory: its events and, for other traffic,
-`vehicles.parquet`. It can be measured again from an old run without SUMO (`sim.kpi.measure.measure_run`), or
-while a run goes on.
+`vehicles.parquet`, for conflicts `conflicts.parquet`. It can be measured again from an old run without SUMO
+(`sim.kpi.measure.measure_run`), or while a run goes on.
 
 One record has `code, stat, scope, value, unit, n`. Its flat key is `code.stat@scope`; the stats `mean` and
 `value` and the scope `all` are left out: `wait_s`, `wait_s.p95`, `wait_s.p95@villages`,
@@ -334,7 +306,9 @@ One record has `code, stat, scope, value, unit, n`. Its flat key is `code.stat@s
   any other KPI has the one stat `value`. `vkm_by_load` has a stat for each load.
 - **Scopes.** Riders' KPIs (**s**) are also given for riders from the `station_corridor`, `housing` and
   `villages`, for trips `inside_complex`, for rides `booked` ahead and for those with a `wheelchair`; `cars` holds
-  the commuters who drive.
+  the commuters who drive. Freight's are given **by** order (its family, and its kind: `part` or `consignment`), family,
+  site, vehicle class, hub, rule or pair: `dock_utilisation@ggm`, `otif@bumper`, `violations@over_speed`.
+- **Aliases.** A short code in brackets may stand for the code: `L1` for `otif`, `D2.p95@ggm`.
 - **Absent, never NaN or 0.** Nothing to count (`n` = 0), no battery model, no rates, no promise,
   no supervision: no record.
 - **n** is what the value rests on: the requests, rides, vehicles or stops counted; 1 where it is the run.
@@ -367,10 +341,15 @@ def markdown() -> str:
             section = kpi.section
             lines += ["", f"## {section}", "", "| code | title | unit | better | | source | definition |"]
             lines += ["|---|---|---|---|---|---|---|"]
-        marks = " ".join(mark for mark, holds in (("d", kpi.distribution), ("s", kpi.scoped)) if holds)
-        cells = [f"`{kpi.code}`", kpi.title, kpi.unit, kpi.better, marks, kpi.source, kpi.definition]
+        cells = [f"`{kpi.code}`", kpi.title, kpi.unit, kpi.better, _marks(kpi), kpi.source, kpi.definition]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
+
+
+def _marks(kpi: Kpi) -> str:
+    scope = {None: "", "riders": "s"}.get(kpi.scoped_by, f"by {kpi.scoped_by}")
+    marks = ("d" if kpi.distribution else "", scope, f"({kpi.alias})" if kpi.alias else "")
+    return " ".join(mark for mark in marks if mark)
 
 
 if __name__ == "__main__":

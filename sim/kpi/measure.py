@@ -10,9 +10,11 @@ from typing import Any
 
 from sim import events as ev
 from sim.errors import InvariantError, OutputError
-from sim.kpi.catalogue import ALL, BOOKED, CARS, WHEELCHAIR
 from sim.kpi.charging import ChargeBook
+from sim.kpi.conflicts import CONFLICTS, Conflict, read_conflicts
+from sim.kpi.entry import ALL, BOOKED, CARS, WHEELCHAIR
 from sim.kpi.fleet import VehicleLedger, fleet_records, fleet_sums, onboard_km
+from sim.kpi.freight.book import FreightBook
 from sim.kpi.operators import IncidentBook
 from sim.kpi.others import OtherTraffic, other_records, read_others
 from sim.kpi.promises import promise_records, promise_violations
@@ -73,6 +75,7 @@ class Measurement:
         self._fleet: dict[str, VehicleLedger] = {}
         self._incidents = IncidentBook()
         self._charges = ChargeBook()
+        self.freight = FreightBook(scenario)
         self._touched: set[str] = set()
         self._dwells_s: list[float] = []
         self._cars_in_time: list[bool] = []
@@ -90,8 +93,9 @@ class Measurement:
         self._step.append(event)
 
     def records(
-        self, *, final: bool = False, others: OtherTraffic | None = None, dispatch_ms: Sequence[float] = ()
-    ) -> list[KpiRecord]:
+        self, *, final: bool = False, others: OtherTraffic | None = None, conflicts: Sequence[Conflict] | None = None,
+        dispatch_ms: Sequence[float] = (),
+    ) -> list[KpiRecord]:  # fmt: skip
         """Return the KPIs so far, in the catalogue's order.
 
         Parameters
@@ -100,6 +104,8 @@ class Measurement:
             The run has ended: whoever is still under way is unfinished. Before, only settled requests count.
         others
             What became of the vehicles outside the fleet.
+        conflicts
+            What SUMO's surrogate safety measures found; None where they were not taken.
         dispatch_ms
             Wall times of the controller's calls.
         """
@@ -109,6 +115,11 @@ class Measurement:
         records += fleet_records(vehicles, journeys, scenario=self.scenario, now_s=self._now_s)
         records += self._incidents.records(vehicles, scenario=self.scenario, now_s=self._now_s)
         records += self._charges.records(vehicles, scenario=self.scenario, now_s=self._now_s)
+        judged = final and self.scenario.freight is not None
+        clean = judged and not self._teleports and not self.violations(final=True)
+        records += self.freight.records(
+            horizon_s=self._horizon_s, now_s=self._now_s, final=final, conflicts=conflicts, clean=clean
+        )
         if others is not None:
             records += other_records(others)
         records += distribution("dispatch_ms", dispatch_ms)
@@ -121,6 +132,7 @@ class Measurement:
         for journey in self.journeys():
             found += journey.violations(final=final)
             found += promise_violations(journey, tolerance_s=self.scenario.time.step_s)
+        found += self.freight.violations(final=final)
         if final:
             found += [
                 f"vehicle {one.started.vehicle_id} is still on duty at the end of the run"
@@ -187,6 +199,7 @@ class Measurement:
         for event in sorted(self._step, key=lambda one: _RANK.get(type(one), 2)):
             self._take(event)
         self._step.clear()
+        self._violations += self.freight.settle_step()
         for name in sorted(self._touched):
             self._violations += self._fleet[name].settle_step()
         self._touched.clear()
@@ -207,7 +220,8 @@ class Measurement:
 
     @singledispatchmethod
     def _take(self, event: ev.Event) -> None:
-        """Book one event; what no KPI rests on is passed over."""
+        """Book one event of freight; what no KPI rests on is passed over."""
+        self.freight.take(event)
 
     @_take.register
     def _submitted(self, event: ev.RequestSubmitted) -> None:
@@ -369,7 +383,7 @@ def measure_run(
     InvariantError
         The events contradict each other; the message lists the first breaches.
     NotFoundError, OutputError, ScenarioError
-        The run is not there, or its manifest, `vehicles.parquet` or `performance.json` is damaged.
+        The run is not there, or its manifest or one of its tables is damaged.
     """
     manifest = read_manifest(run) if manifest is None else manifest
     scenario = validate(manifest["scenario"], place=f"the scenario in {run / MANIFEST}")
@@ -382,7 +396,10 @@ def measure_run(
         msg = f"{len(found)} breaches in the events of {run.name}: {'; '.join(found[:5])}"
         raise InvariantError(msg)
     return measurement.records(
-        final=True, others=read_others(run / VEHICLES), dispatch_ms=_read_dispatch_ms(run / PERFORMANCE)
+        final=True,
+        others=read_others(run / VEHICLES),
+        conflicts=read_conflicts(run / CONFLICTS),
+        dispatch_ms=_read_dispatch_ms(run / PERFORMANCE),
     )
 
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from sim.errors import OutputError
 from sim.kpi.record import KpiRecord, distribution, total
 
-FLEET = "fleet"
+SERVICES = {"fleet", "freight", "lorry", "finished_car"}
+"""Groups of vehicles that move the people and goods under study; all others are the others."""
 _COLUMNS = ["vehicle_id", "group", "arrival_s", "time_loss_s", "depart_delay_s"]
 
 
@@ -39,7 +40,7 @@ def read_others(path: Path) -> OtherTraffic | None:
     except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are among these
         msg = f"{path} cannot be read as a table with the columns {', '.join(_COLUMNS)}: {error}"
         raise OutputError(msg) from None
-    others = [row for row in rows if row[1] != FLEET]
+    others = [row for row in rows if row[1] not in SERVICES]
     return OtherTraffic(
         time_loss_s={vehicle_id: loss_s + delay_s for vehicle_id, _, _, loss_s, delay_s in others},
         arrived=sum(arrival_s is not None for _, _, arrival_s, _, _ in others),

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from sim.errors import OutputError
-from sim.kpi.catalogue import ALL, CATALOGUE, DISTRIBUTION_STATS, SCOPES, TOTAL
+from sim.kpi.catalogue import CATALOGUE
+from sim.kpi.entry import ALL, DISTRIBUTION_STATS, SCOPES, TOTAL
 
 
 @dataclass(frozen=True, slots=True)

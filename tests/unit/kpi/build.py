@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim import events as ev
+from sim.kpi.conflicts import CONFLICTS, Conflict, write_conflicts
 from sim.kpi.measure import measure_run, records_as_json
-from sim.kpi.others import FLEET
 from sim.rundir import KPIS, PERFORMANCE, VEHICLES, RunDir
 from sim.scenario import Scenario
 
@@ -212,7 +212,7 @@ def vehicle_row(name: str, group: str, loss_s: float, *, delay_s: float = 0, arr
 VEHICLE_ROWS = (
     vehicle_row("bg.1", "background", 30.0, delay_s=10.0),
     vehicle_row("bg.2", "truck", 60.0, arrives=False),
-    vehicle_row("v", FLEET, 999.0, arrives=False),
+    vehicle_row("v", "fleet", 999.0, arrives=False),
 )
 
 
@@ -222,6 +222,7 @@ def publish(
     *,
     document: Mapping[str, Any] | None = None,
     vehicles: Sequence[Mapping[str, Any]] = VEHICLE_ROWS,
+    conflicts: Sequence[Conflict] | None = None,
     **manifest_changes: object,
 ) -> Path:
     """Publish a run at `place` as the runner does."""
@@ -238,6 +239,8 @@ def publish(
         directory.write_events(log)
         directory.write_json(PERFORMANCE, {"dispatch_ms": [1.0, 2.0, 6.0]})
         pq.write_table(pa.Table.from_pylist(list(vehicles)), directory.work / VEHICLES)
+        if conflicts is not None:
+            write_conflicts(conflicts, directory.work / CONFLICTS)
         sealed = directory.seal_events()
         records = measure_run(directory.work, manifest=manifest, events=sealed)
         directory.write_json(KPIS, records_as_json(records))

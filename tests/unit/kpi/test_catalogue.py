@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from sim.compare import HEADLINE, compare_runs
-from sim.kpi.catalogue import CATALOGUE, DISTRIBUTION_STATS, SCOPES, TOTAL
+from sim.kpi.catalogue import CATALOGUE
+from sim.kpi.entry import DISTRIBUTION_STATS, SCOPES, TOTAL
 from tests.unit.kpi.build import SLOW, booked, pooled, publish
+from tests.unit.kpi.freight_build import CONFLICT_ROWS, FREIGHT, moved
 from tests.unit.kpi.test_charging import MIXED, charge, fleet
 from tests.unit.kpi.test_operators import SUPERVISION, call, handle, resolve
 
@@ -15,7 +17,8 @@ def emitted(tmp_path: Path) -> set[tuple[str, str, str, str]]:
     log = sorted([*pooled(), *incident], key=lambda one: one.time_s)
     run = publish(tmp_path / "run", log, document={"supervision": SUPERVISION})
     electric = publish(tmp_path / "electric", fleet(charge("s", 1000, 1540, 20, 15)), document={"fleet": MIXED})
-    comparison = compare_runs(reference, run, publish(tmp_path / "booked", booked(), document=SLOW), electric)
+    goods = publish(tmp_path / "goods", moved(), document=FREIGHT, conflicts=CONFLICT_ROWS)
+    comparison = compare_runs(reference, run, publish(tmp_path / "booked", booked(), document=SLOW), electric, goods)
     return {(one.code, one.stat, one.scope, one.unit) for each in comparison.runs for one in each.records.values()}
 
 
@@ -29,7 +32,8 @@ def test_records_keep_to_what_the_catalogue_says(tmp_path: Path) -> None:
         assert unit == kpi.unit
         if code != "vkm_by_load":
             assert stat in (DISTRIBUTION_STATS if kpi.distribution else (TOTAL,)), code
-        assert scope in (SCOPES if kpi.scoped else ("all",)), code
+        if kpi.scoped_by in {None, "riders"}:
+            assert scope in (SCOPES if kpi.scoped_by else ("all",)), code
 
 
 def test_every_entry_is_complete() -> None:
@@ -38,7 +42,7 @@ def test_every_entry_is_complete() -> None:
         assert kpi.title
         assert kpi.definition
         assert kpi.unit
-        assert not code.endswith("_s") or kpi.unit == "s"
+        assert not code.endswith("_s") or kpi.unit in {"s", "veh·s"}
 
 
 def test_the_service_rate_stands_first_everywhere() -> None:

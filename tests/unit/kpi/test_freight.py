@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from sim import events as ev
+from sim import freight_events as fe
+from sim.errors import NotFoundError
+from sim.kpi.conflicts import Conflict
+from sim.kpi.freight.stock import stocks
+from sim.kpi.keys import canonical, require_kpis
+from sim.kpi.measure import Measurement
+from sim.kpi.record import flat
+from tests.unit.kpi.build import scenario
+from tests.unit.kpi.freight_build import (
+    CONFLICT_ROWS,
+    END_S,
+    FREIGHT,
+    around,
+    book,
+    delivered,
+    loaded,
+    moved,
+    stay,
+    tug,
+    van,
+)
+
+
+def measured(log: Iterable[ev.Event], conflicts: Sequence[Conflict] | None = None) -> dict[str, float]:
+    return flat(fed(log).records(final=True, conflicts=conflicts))
+
+
+def fed(log: Iterable[ev.Event]) -> Measurement:
+    measurement = Measurement(scenario(**FREIGHT))
+    for event in sorted(log, key=lambda one: one.time_s):
+        measurement.add(event)
+    return measurement
+
+
+def breaches(log: Iterable[ev.Event]) -> str:
+    return "; ".join(fed(log).violations(final=True))
+
+
+@pytest.fixture(scope="module")
+def kpis() -> dict[str, float]:
+    return measured(moved(), CONFLICT_ROWS)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        # due by 5400: o1 (whole), o2 (late), o3 (failed), o5 (open), o6 (400 s early, a tenth missing)
+        ("otif", 1 / 5),
+        ("otif@bumper", 1 / 2),
+        ("otif@part", 1 / 3),
+        ("otif@consignment", 0),
+        ("orders_on_time_rate", 1 / 5),
+        ("orders_in_full_rate", 2 / 5),
+        ("orders_released", 6),
+        ("orders_delivered", 3),
+        ("orders_late", 1),
+        ("orders_failed", 1),
+        ("orders_open", 2),
+        ("tardiness_s", 100),
+        ("tardiness_s.max", 300),
+        ("order_lead_time_s", (1500 + 2800 + 2200) / 3),
+        ("order_lead_time_s@bumper", 1500),
+        # 10 bumpers last 1000 s, a break from 1200 on, 20 more at 1500
+        ("stock_out_min", 200 / 60),
+        ("stock_out_min@bumper", 200 / 60),
+        ("stock_out_min@seat", 0),
+        ("stock_outs", 1),
+        ("truck_turn_time_s@cams", (400 + 300 + 300) / 3),
+        ("truck_turn_time_s@ggm", (1200 + 300) / 2),
+        ("dock_queue_s@cams", (100 + 100 + 160) / 3),
+        ("dock_occupancy_s@ggm", (750 + 150) / 2),
+        ("dock_utilisation@ggm", 900 / (2 * END_S)),
+        ("dock_utilisation@cams", 410 / END_S),
+        ("dock_utilisation", 1310 / (3 * END_S)),
+        ("detention_s@ggm", 100),
+        ("detention_s@cams", 0),
+        ("appointment_adherence@ggm", 1 / 2),
+        ("spill_back_veh_s", 150),
+        ("spill_back_veh_s@ggm", 0),
+        ("freight_vehicles", 2),
+        ("freight_km", 12),
+        ("freight_km@av_truck", 7),
+        ("freight_empty_ratio", 4.5 / 12),
+        ("load_factor", 3.0 / 19),
+        ("transport_tkm", 2.4),
+        ("distance_adjustment_factor", 7.5 / 6),
+        ("freight_utilisation", 6000 / 10_800),
+        ("modal_share@av_truck", 2.1 / 2.4),
+        ("modal_share@human_truck", 0.3 / 2.4),
+        ("freight_energy_kwh", 8.5),
+        ("freight_energy_kwh_per_100km", 850 / 7),
+        ("energy_kwh_per_tkm", 8.5 / 2.1),
+        ("freight_fuel_kg", 2),
+        ("freight_charge_change_kwh", -4),
+        ("ghg_g_per_tkm_ttw", 1000 * 2 * 3.2 / 2.4),
+        ("ghg_g_per_tkm_wtw", 1000 * (8.5 / 0.9 * 0.5 + 2 * 3.9) / 2.4),
+        ("charged_grid_kwh", 5),
+        ("hub_peak_kw@yard", 20),
+        ("hub_peak_5min_kw", 40),
+        ("platoon_share", 4 / 7),
+        ("platoon_size", 450 / 200),
+        ("platoon_formation_s", 30),
+        ("platoon_time_gap_s", 0.73),
+        ("platoon_time_gap_s.p50", 0.75),
+        ("platoon_splits_per_100km", 25),
+        ("platoon_cut_ins_per_100km", 25),
+        ("ttc_conflicts_per_1000km", 1000 * 1 / 13),
+        ("ttc_below_3s_per_1000km", 1000 * 3 / 13),
+        ("pet_conflicts_per_1000km", 1000 * 1 / 13),
+        ("drac_conflicts_per_1000km", 1000 * 1 / 13),
+        ("conflicts", 3),
+        ("conflicts@av-av", 1),
+        ("conflicts@av-human", 1),
+        ("conflicts@human-human", 1),
+        ("violations", 1),
+        ("violation_s@over_speed", 60),
+        ("unmanned_exposure_h", 0.5),
+        ("unmanned_exposure_km@av_truck", 7.2),
+        ("finished_cars_stored", 1),
+        ("line_to_compound_s", 300),
+        ("compound_fill_max", 11 / 20),
+        ("run_quality", 1),
+    ],
+)
+def test_value(kpis: dict[str, float], key: str, value: float) -> None:
+    assert kpis[key] == pytest.approx(value)
+
+
+def test_what_nobody_did_is_absent(kpis: dict[str, float]) -> None:
+    assert not {"modal_share", "requests", "fleet_size", "freight_fuel_kg@av_truck"} & kpis.keys()
+
+
+def test_the_order_within_a_time_step_does_not_matter(kpis: dict[str, float]) -> None:
+    log = moved()
+    random.Random(1).shuffle(log)  # noqa: S311 (nothing secret)
+    assert measured(log, CONFLICT_ROWS) == kpis
+
+
+def test_a_teleport_fails_the_quality_gate() -> None:
+    log = [*moved(), ev.VehicleTeleported(time_s=800, vehicle_id="bg.1", edge="A", fleet=False)]
+    assert measured(log)["run_quality"] == 0
+
+
+def test_a_run_under_way_counts_what_is_due_and_is_not_judged() -> None:
+    kpis = flat(fed([one for one in moved() if one.time_s <= 3100]).records())
+    assert kpis["otif"] == pytest.approx(1 / 3)  # o1, o2 and o3
+    assert not {"orders_open", "run_quality", "freight_energy_kwh"} & kpis.keys()
+
+
+def test_a_whole_day_has_no_breach() -> None:
+    assert breaches(moved()) == ""
+
+
+REST = [*book(), *around()]
+
+
+@pytest.mark.parametrize(
+    ("log", "found"),
+    [
+        ([*REST, *tug()], "order o2 has 0 outcomes"),
+        ([*moved(), fe.OrderFailed(time_s=3000, order_id="o1", cause="late")], "order o1 has 2 outcomes"),
+        ([*moved(), fe.OrderFailed(time_s=3000, order_id="o9", cause="late")], "o9, which was never released"),
+        ([*moved(), loaded("o1", "tug.1", 650, 1000, (8.0, 2000.0))], "order o1 was loaded 2 times"),
+        (
+            [*REST, *van(), *(one for one in tug() if not isinstance(one, fe.OrderLoaded))],
+            "order o1 was delivered without being loaded",
+        ),
+        (
+            [
+                *REST,
+                *tug()[:-1],
+                *(one for one in van() if not isinstance(one, fe.OrderDelivered)),
+                delivered("o2", "tug.1", 3200, 7000, docked_s=2760),
+                tug()[-1],
+            ],
+            "order o2 was loaded by van.1 and delivered by tug.1",
+        ),
+        (
+            [dataclasses.replace(one, load_kg=7.0) if isinstance(one, fe.OrderLoaded) else one for one in moved()],
+            "tug.1 has 4 pallets and 1000 kg on board by its orders, 4 pallets and 7 kg by its events",
+        ),
+        ([*moved(), *stay("lorry.1", "cams", (500, 610, 700, 800, 900))], "bay 0 of cams is occupied by"),
+        ([*moved(), *stay("lorry.1", "ggm", (500, 610, 700, 800, 900), bay=2)], "bay 2 of ggm, which has 2 from 0"),
+        ([*moved(), *stay("lorry.1", "ggm", (500, 610, 700, 800, 900))[1:]], "dock_in of lorry.1 at ggm follows on"),
+        ([*REST, *van(), *tug(charge_end_kwh=95.9)], "the battery of tug.1 gave 4000 Wh by its sums"),
+        ([*REST, *tug(), *van()[:-1]], "freight vehicle van.1 is still on duty"),
+        ([one for one in moved() if not isinstance(one, fe.LorryLeft)], "lorry carrier.1 came in and was lost"),
+        ([one for one in moved() if not isinstance(one, fe.CarOpen)], "car built.2 came off the line and was lost"),
+        (
+            [dataclasses.replace(one, cars=1) if isinstance(one, fe.CarsCollected) else one for one in moved()],
+            "the compound holds 10 cars by those that came and went, [9] by its events",
+        ),
+    ],
+)
+def test_breach(log: list[ev.Event], found: str) -> None:
+    assert found in breaches(log)
+
+
+def test_a_mission_may_begin_in_the_step_that_ends_another() -> None:
+    swapped = [
+        fe.MissionEnded(time_s=950.0, vehicle_id="van.1", odometer_m=0.0),
+        fe.MissionBegan(time_s=950.0, vehicle_id="van.1", odometer_m=0.0),
+    ]
+    log = [*moved(), *swapped]
+    assert measured(log)["freight_utilisation"] == pytest.approx(6000 / 10_800)
+    assert breaches(log) == ""
+
+
+def test_a_stay_may_be_at_a_door_or_have_two_services() -> None:
+    arrival, dock, service, out, left = stay("lorry.1", "ggm", (3000, 3010, 3100, 3200, 3300))
+    again = fe.ServiceEnded(time_s=3200.0, vehicle_id="lorry.1", site="ggm", pallets_in=0.0, pallets_out=0.0)
+    assert breaches([*moved(), arrival, dock, service, again, out, left]) == ""
+    gone = dataclasses.replace(left, time_s=3200.0)
+    assert breaches([*moved(), arrival, service, gone, again]) == ""
+    assert "gate_out of lorry.1 at ggm, it is in a bay" in breaches([*moved(), arrival, dock, service, left])
+
+
+def test_what_a_line_used_before_the_run_has_come_by_then() -> None:
+    line = scenario(**FREIGHT).freight
+    assert line is not None
+    (bumper, _) = stocks(line, [], begin_s=1100, end_s=3600)
+    # 11 of 10 used by 1100: the lot that was due at 1000 is there
+    assert bumper.pieces[0] == pytest.approx(10 + 20 - 11)
+
+
+def test_one_vehicle_may_follow_another_into_a_bay_within_a_step() -> None:
+    log = [*moved(), *stay("lorry.1", "cams", (610, 620, 700, 800, 900))]  # tug.1 leaves it at 620
+    assert breaches(log) == ""
+
+
+@pytest.mark.parametrize("key", ["dock_utilisation@ggm", "otif@bumper", "L1", "D2.p95@ggm", "violations@over_speed"])
+def test_keys_of_freight_are_known(key: str) -> None:
+    require_kpis([key])
+
+
+@pytest.mark.parametrize("key", ["run_quality@ggm", "wait_s@ggm", "D2@", "L99"])
+def test_keys_that_cannot_be_are_refused(key: str) -> None:
+    with pytest.raises(NotFoundError, match="no KPI"):
+        require_kpis([key])
+
+
+def test_an_alias_stands_for_its_code() -> None:
+    assert canonical("D2.p95@ggm") == "dock_queue_s.p95@ggm"
+    assert canonical("wait_s.p95@villages") == "wait_s.p95@villages"
