@@ -38,14 +38,14 @@ class Ground:
 
     @cached_property
     def destinations(self) -> Mapping[str, SitePlace]:
-        """The sites that commuters travel to."""
-        commuters = self.scenario.demand.commuters
-        names = commuters.destinations if commuters else []
+        """The sites that commuters travel to, or without commuters those that goods do."""
+        commuters, freight = self.scenario.demand.commuters, self.scenario.freight
+        names = commuters.destinations if commuters else list(freight.sites) if freight else []
         return {name: self.network.sites[name] for name in names if name in self.network.sites}
 
     @cached_property
     def complex_box(self) -> Bbox | None:
-        """The area around the commuters' destinations, or None without any."""
+        """The area around the destinations, or None without any."""
         points = [(site.x, site.y) for site in self.destinations.values()]
         if not points:
             return None

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 NONE = "–"
 ZERO = "±0"
-_WHOLE = {"requests", "vehicles", "riders", "plans", "collisions", "KRW", "KRW/h"}
+_WHOLE = {
+    "requests", "vehicles", "riders", "plans", "collisions", "KRW", "KRW/h", "orders", "violations", "conflicts",
+    "stock-outs", "gate",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

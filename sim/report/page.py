@@ -14,10 +14,11 @@ from sim.fields import format_clock
 from sim.network.overlaid import load_overlaid
 from sim.report import figures, html, maps, provenance
 from sim.report.fonts import figure_style
+from sim.report.freight.captions import freight_pictures
 from sim.report.ground import Ground
 from sim.report.runs import ServiceRun, load_runs, one_seed_each
 from sim.report.summary import remarks
-from sim.report.tables import compare_all, kpi_sections, scope_sections
+from sim.report.tables import compare_all, freight_sections, kpi_sections, scope_sections
 from sim.report.waits import wait_maps
 
 _TEMPLATE = "page.html.j2"
@@ -90,7 +91,7 @@ def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) 
     first = runs[0].scenario
     with figure_style():
         ground, map_note = _ground(runs)
-        pictures = [*_maps(ground, runs), *_plots(runs)]
+        pictures = [*_maps(ground, runs), *_plots(runs), *_freight(ground, runs)]
     content = {
         "title": title,
         "network": first.network,
@@ -102,6 +103,8 @@ def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) 
         "warnings": comparison.warnings,
         "sections": kpi_sections(comparison),
         "scopes": scope_sections(comparison),
+        "freight_scopes": freight_sections(comparison),
+        "riders": any(run.journeys for run in runs),
         "pictures": pictures,
         "map_note": map_note,
         "facts": provenance.facts(runs),
@@ -129,14 +132,22 @@ def _maps(ground: Ground | None, runs: Sequence[ServiceRun]) -> Iterator[Picture
     yield _picture("The area", maps.area_map(ground), f"{_AREA} {credit}")
     if (figure := maps.complex_map(ground)) is not None:
         yield _picture("The complex", figure, f"Sites by name; lines and points as above. {credit}")
-    yield _picture("Where riders waited long", wait_maps(ground, runs), f"{_WAITS} {credit}")
+    if any(run.journeys for run in runs):
+        yield _picture("Where riders waited long", wait_maps(ground, runs), f"{_WAITS} {credit}")
 
 
 def _plots(runs: Sequence[ServiceRun]) -> Iterator[Picture]:
+    if not any(run.journeys for run in runs):
+        return
     times = _TIMES.format(drain_end=format_clock(runs[0].horizon_s)[:5])
     yield _picture("Waits and journeys", figures.travel_times(runs), times)
     yield _picture("Fleet use over time", figures.fleet_use(runs), _FLEET)
     yield _picture("Arrivals against the start of the shift", figures.arrivals(runs), _ARRIVALS)
+
+
+def _freight(ground: Ground | None, runs: Sequence[ServiceRun]) -> Iterator[Picture]:
+    if any(run.scenario.freight is not None or run.scenario.permits for run in runs):
+        yield from (_picture(*one) for one in freight_pictures(runs, ground))
 
 
 def _picture(title: str, figure: Figure, caption: str) -> Picture:

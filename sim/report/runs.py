@@ -11,6 +11,8 @@ from typing import Any
 
 from sim import events as ev
 from sim.errors import SandboxError
+from sim.kpi.conflicts import CONFLICTS, Conflict, read_conflicts
+from sim.kpi.freight.book import FreightBook
 from sim.kpi.measure import Measurement
 from sim.kpi.riders import Journey
 from sim.rundir import read_events, read_manifest
@@ -31,6 +33,7 @@ class ServiceRun:
     manifest: Mapping[str, Any]
     scenario: Scenario
     events: Sequence[ev.Event]
+    conflicts: Sequence[Conflict] | None = None
 
     @property
     def colour(self) -> str:
@@ -57,12 +60,22 @@ class ServiceRun:
         return horizon_s if self.finished else min(horizon_s, self.manifest["end_s"])
 
     @cached_property
-    def journeys(self) -> list[Journey]:
-        """The riders' journeys, ordered by request id."""
+    def _measured(self) -> Measurement:
         measurement = Measurement(self.scenario)
         for one in self.events:
             measurement.add(one)
-        return measurement.journeys()
+        return measurement
+
+    @cached_property
+    def journeys(self) -> list[Journey]:
+        """The riders' journeys, ordered by request id."""
+        return self._measured.journeys()
+
+    @cached_property
+    def freight(self) -> FreightBook:
+        """What became of orders, freight vehicles, stays at sites and finished cars."""
+        self._measured.journeys()  # books the last time step
+        return self._measured.freight
 
     @cached_property
     def riders(self) -> list[Journey]:
@@ -92,6 +105,7 @@ def load_runs(paths: Sequence[Path]) -> list[ServiceRun]:
             manifest=manifest,
             scenario=validate(manifest["scenario"], place=f"the scenario in {path / 'manifest.json'}"),
             events=read_events(path),
+            conflicts=read_conflicts(path / CONFLICTS),
         )
         for place, (path, manifest) in enumerate(zip(paths, manifests, strict=True))
     ]
@@ -109,12 +123,13 @@ def labels_of(manifests: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def service_name(scenario: Mapping[str, Any]) -> str:
-    """Return the controller with the words among its parameters: `insertion`, `sumo-greedyClosest`."""
-    use = (scenario.get("controllers") or {}).get("shuttle")
-    if use is None:
-        return "no service"
-    words = [value for _, value in sorted(use["parameters"].items()) if isinstance(value, str)]
-    return "-".join([use["use"], *words])
+    """Return the controllers with the words among their parameters: `insertion`, `sumo-greedyClosest + rolling`."""
+    names = []
+    for role in ("shuttle", "freight"):
+        if (use := (scenario.get("controllers") or {}).get(role)) is not None:
+            words = [value for _, value in sorted(use["parameters"].items()) if isinstance(value, str)]
+            names.append("-".join([use["use"], *words]))
+    return " + ".join(names) or "no service"
 
 
 def one_seed_each(runs: Iterable[ServiceRun]) -> bool:

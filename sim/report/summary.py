@@ -28,14 +28,16 @@ def remarks(runs: Sequence[ServiceRun], comparison: Comparison) -> list[Remark]:
     rows = {row.key: row for row in table(comparison)}
     found = [*_served(runs), *_ranked(runs, rows)]
     if len(runs) > 1:
-        found += [*_same_riders(runs), *_wins(runs, comparison, rows)]
+        found += _same_riders(runs) if any(run.journeys for run in runs) else ()
+        found += _wins(runs, comparison, rows)
     return [*found, *_doubts(runs)]
 
 
 def _served(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
     counts = {run.label: sum(one.served for one in run.riders) for run in runs}
     if not any(run.journeys for run in runs):
-        yield Remark("Riders", "Nobody asked for a ride in these runs.")
+        if not any(run.freight.orders.ledgers for run in runs):
+            yield Remark("Riders", "Nobody asked for a ride in these runs.")
         return
     parts = [
         f"{label} {count} of {len(run.riders)}"
@@ -59,6 +61,10 @@ def _ranked(runs: Sequence[ServiceRun], rows: Mapping[str, Row]) -> Iterator[Rem
         ("promise_kept_rate", "Promises kept", "; a rider not served is a broken one"),
         ("booking_shift_s", "Bookings moved to later", " on the mean; their wait starts when riders have to leave"),
         ("cost_per_served_rider_krw", "Cost per served rider", ", at the assumed rates"),
+        ("otif", "Orders on time, in full", "; failed and open ones are misses"),
+        ("stock_out_min", "Line without parts", ", summed over the part families"),
+        ("ghg_g_per_tkm_wtw", "CO2e per tonne-km, well to wheel", "; empty km included"),
+        ("violations", "Violations of permits", ""),
     ):
         if (row := rows.get(key)) is not None:
             scale = scale_of(row.unit, [cell.value for cell in row.cells])
@@ -106,7 +112,8 @@ def _wins(runs: Sequence[ServiceRun], comparison: Comparison, rows: Mapping[str,
             for scope, scope_rows in scoped.items()
             if (won := [row for row in scope_rows if best(row) == {place}])
         ]
-        text += f" By part of the riders: {_list(parts) if parts else 'nowhere'}."
+        if any(one.journeys for one in runs):
+            text += f" By part of the riders: {_list(parts) if parts else 'nowhere'}."
         yield Remark(f"Where {runs[place].label} wins", text)
 
 

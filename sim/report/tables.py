@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.compare import Comparison, Row, compare_runs, table
-from sim.kpi.catalogue import ALL, CARS, CATALOGUE, SCOPES
+from sim.kpi.catalogue import CATALOGUE
+from sim.kpi.entry import ALL, CARS, SCOPES
 from sim.report.numbers import NONE, ZERO, Scale, scale_of
 from sim.report.runs import FINISHED
 
@@ -24,8 +25,27 @@ SCOPE_TITLES = {
 }
 _DELAYS = {"pickup_delay_vs_promise_s", "dropoff_delay_vs_promise_s"}
 OF_SERVED = {code for code, kpi in CATALOGUE.items() if kpi.section == "Riders' time"} - {"wait_s"} | _DELAYS
+OF_DELIVERED = {"tardiness_s", "order_lead_time_s"}
 SERVED_TOLERANCE = 0.05
 _SCOPE_CODES = ("service_rate", "on_time_rate", "wait_s", "total_travel_s", "promise_kept_rate")
+_FREIGHT_PARTS = {
+    "order": ("Orders", ("otif", "orders_released", "orders_late", "order_lead_time_s", "tardiness_s.p95")),
+    "family": ("Stock of", ("stock_out_min", "stock_outs")),
+    "site": (
+        "Site",
+        ("truck_turn_time_s", "dock_queue_s", "dock_occupancy_s", "dock_utilisation", "detention_s",
+         "appointment_adherence", "spill_back_veh_s"),
+    ),
+    "class": (
+        "Class",
+        ("freight_vehicles", "freight_km", "freight_empty_ratio", "load_factor", "modal_share", "freight_utilisation",
+         "freight_energy_kwh_per_100km", "energy_kwh_per_tkm", "ghg_g_per_tkm_wtw", "unmanned_exposure_h",
+         "unmanned_exposure_km"),
+    ),
+    "hub": ("Hub", ("charged_grid_kwh", "hub_peak_kw", "hub_peak_5min_kw")),
+    "rule": ("Rule", ("violations", "violation_s")),
+    "pair": ("Encounters", ("conflicts",)),
+}  # fmt: skip
 _STATS = {
     "p50": "median",
     "p90": "90th percentile",
@@ -94,6 +114,30 @@ def scope_sections(comparison: Comparison) -> list[Section]:
     return sections
 
 
+def freight_sections(comparison: Comparison) -> list[Section]:
+    """Return a few KPIs for each order family and kind, site, vehicle class, ... that any run has."""
+    names = {
+        (kind, record.scope)
+        for run in comparison.runs
+        for record in run.records.values()
+        if record.scope != ALL and (kind := _freight_kind(record.code)) is not None
+    }
+    sections = []
+    for kind, (title, codes) in _FREIGHT_PARTS.items():
+        for scope in sorted(name for found, name in names if found == kind):
+            rows = table(comparison, keys=[f"{code}@{scope}" for code in codes])
+            if rows:
+                lines = tuple(_line(row, judged_runs(comparison, row), scoped=True) for row in rows)
+                sections.append(Section(f"{title} {scope}", lines))
+    return sections
+
+
+def _freight_kind(code: str) -> str | None:
+    """Return what a KPI of freight is given for; None for others."""
+    kpi = CATALOGUE.get(code)
+    return None if kpi is None or kpi.scoped_by in {None, "riders"} else kpi.scoped_by
+
+
 def _line(row: Row, judged: Collection[int], *, scoped: bool = False) -> Line:
     """Write one row, all its values on one scale; under a heading of its scope the title leaves that out."""
     scale = scale_of(row.unit, [cell.value for cell in row.cells])
@@ -114,13 +158,14 @@ def _line(row: Row, judged: Collection[int], *, scoped: bool = False) -> Line:
 def judged_runs(comparison: Comparison, row: Row) -> set[int]:
     """Return which runs can be best in a KPI: those that came to their end.
 
-    Times that rest on the served alone are judged among the services that serve about as many as the best does:
-    whoever drops the long rides has short ones.
+    Times that rest on the served alone are judged among the services that serve about as many as the best does, and
+    those of delivered orders likewise: whoever drops the long rides has short ones.
     """
     whole = {place for place, run in enumerate(comparison.runs) if run.manifest["status"] == FINISHED}
-    if row.code not in OF_SERVED:
+    if row.code not in OF_SERVED | OF_DELIVERED:
         return whole
-    key = "service_rate" if row.scope == ALL else f"service_rate@{row.scope}"
+    code = "service_rate" if row.code in OF_SERVED else "orders_in_full_rate"
+    key = code if row.scope == ALL else f"{code}@{row.scope}"
     rates = {place: run.records[key].value for place, run in enumerate(comparison.runs) if key in run.records}
     best = max((rates[place] for place in whole & rates.keys()), default=0.0)
     return {place for place in whole if rates.get(place, 0.0) >= best - SERVED_TOLERANCE}

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from sim.kpi.catalogue import Better
+from sim.kpi.entry import Better
 from sim.report.experiment.panels import BAD, BAND, GOOD, INK, SOFT, decimals_of, wrapped
 from sim.report.figures import WIDTH_IN
 from sim.report.numbers import NONE, ZERO, scale_of
@@ -91,11 +91,11 @@ def _signed(percent: float) -> str:
 
 
 def _limit(differences: Sequence[Difference]) -> float:
-    """Return how far the axis goes: to the furthest end, unless few rows are far beyond all others."""
+    """Return how far the axis goes: to the furthest end, unless some rows are far beyond the others."""
     ends = sorted(max(ends) for one in differences if (ends := [abs(end) for end in _ends(one)]))
     if not ends:
         return 10.0
-    typical = float(np.quantile(ends, 0.8))
+    typical = float(np.quantile(ends, 0.6))
     return min(max(1.2 * min(ends[-1], max(2.5 * typical, 5.0)), 1.0), _MOST_PERCENT)
 
 
@@ -160,6 +160,8 @@ def _figures(words: Axes, row: int, one: Difference) -> None:
         interval = " to ".join(scale.difference(end).replace(ZERO, "0") for end in (one.low, one.high))
     sign, colour, _ = _LOOKS[one.verdict]
     beside = scale_of(one.unit, [one.reference])
+    if beside.decimals == 0 and one.reference is not None and 0 < abs(one.reference) < 10 and one.reference % 1:
+        beside = dataclasses.replace(beside, decimals=1)  # a mean of few, as 0.4 orders, is no whole number
     unit = "pp" if scale.unit == "%" else scale.unit
     said = one.reference is not None and unit == beside.unit  # a long unit stands once, beside the reference
     difference = NONE if one.mean is None else scale.difference(one.mean) + ("" if said else f" {unit}")

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sim.kpi.catalogue import Better
+from sim.kpi.entry import Better
 from sim.report.experiment.panels import INK, better_along, wrapped
 from sim.report.experiment.study import Estimate, Measure, Series, Study, written
 from sim.report.figures import WIDTH_IN

@@ -11,7 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from sim.kpi.catalogue import Better
+from sim.kpi.entry import Better
 from sim.report.figures import WIDTH_IN
 from sim.report.numbers import Scale
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from sim.compare import Row
 from sim.errors import OutputError
-from sim.kpi.catalogue import CATALOGUE, Better
+from sim.kpi.catalogue import CATALOGUE
+from sim.kpi.entry import Better
 from sim.observations import matched, nested
 from sim.report.runs import COLOURS, FINISHED
 from sim.report.tables import title_of

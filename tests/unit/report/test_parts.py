@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sim.compare import Cell, Row
-from sim.kpi.catalogue import Better
+from sim.kpi.entry import Better
 from sim.kpi.record import KpiRecord, flat
 from sim.network.catalog import load_network
 from sim.report.figures import fleet_states

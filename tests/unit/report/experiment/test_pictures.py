@@ -131,6 +131,12 @@ def test_reference_that_gives_no_percent_is_told(reference: float | None) -> Non
     assert ("+2.0 s" if reference is None else "+2.0") in texts(figure)
 
 
+@pytest.mark.parametrize(("reference", "told"), [(0.4, "0.4 orders"), (2.0, "2 orders"), (37.2, "37 orders")])
+def test_a_mean_of_few_is_no_whole_number(reference: float, told: str) -> None:
+    figure = one_row(unit="orders", reference=reference, mean=-0.4, low=-0.8, high=0.0)
+    assert told in texts(figure)
+
+
 def test_one_seed_has_a_mark_and_no_interval() -> None:
     figure = one_row(low=None, high=None, verdict="open")
     assert len(drawn(figure, "mean")) == 1
