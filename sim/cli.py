@@ -17,10 +17,10 @@ from rich.padding import Padding
 from rich.progress import BarColumn, TextColumn
 
 from sim.demand_cli import demand_app
-from sim.documents import catalogue, load_scenario
+from sim.documents import catalogue, load_permit, load_scenario, permit_catalogue
 from sim.engine.sumo import EngineName
 from sim.errors import OutputError, SandboxError, SetupError
-from sim.experiment_cli import RUNS, compare, experiment, find, services
+from sim.experiment_cli import RUNS, compare, experiment, find, permits, services
 from sim.fields import format_clock
 from sim.home import use_kernel_cache
 from sim.network_cli import network_app
@@ -41,6 +41,7 @@ app.add_typer(network_app, name="network")
 app.add_typer(demand_app, name="demand")
 app.command()(experiment)
 app.command()(services)
+app.command()(permits)
 app.command()(compare)
 
 ScenarioName = Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")]
@@ -224,12 +225,15 @@ def scenario_controllers(
     as_json: Json = False,
 ) -> None:
     """List the controllers, or a controller's parameters: default, what is allowed, what it does."""
-    from sim.controllers.base import controller_names, find_controller
+    from sim.controllers.base import FREIGHT_GROUP, controller_names, find_controller, find_freight_controller
 
+    names = {"shuttle": controller_names(), "freight": controller_names(FREIGHT_GROUP)}
     if name is None:
-        sys.stdout.write(json.dumps(controller_names()) + "\n" if as_json else "\n".join(controller_names()) + "\n")
+        lines = (f"{one}  ({service})" for service, found in names.items() for one in found)
+        sys.stdout.write(json.dumps(names) + "\n" if as_json else "\n".join(lines) + "\n")
         return
-    schema = find_controller(name).Parameters.model_json_schema()
+    found = find_freight_controller(name) if name in names["freight"] else find_controller(name)
+    schema = found.Parameters.model_json_schema()
     if as_json:
         sys.stdout.write(json.dumps(schema, ensure_ascii=False) + "\n")
         return
@@ -242,6 +246,26 @@ def scenario_controllers(
         results.print(f"{field}: {default}" + (f"  ({allowed})" if allowed else ""), style="bold", highlight=False)
         if "description" in one:
             results.print(Padding(one["description"], (0, 0, 0, 4)), highlight=False)
+
+
+@scenario_app.command("permits")
+def scenario_permits(as_json: Json = False) -> None:
+    """List the ready permits, which `permits: {NAME: {extends: PERMIT}}` takes into a scenario."""
+    from rich.table import Table
+
+    from sim.permits.summary import COLUMNS, permit_row
+
+    permits = {name: load_permit(path) for name, path in permit_catalogue().items()}
+    if as_json:
+        whole = {name: permit.model_dump(mode="json") for name, permit in permits.items()}
+        sys.stdout.write(json.dumps(whole, ensure_ascii=False) + "\n")
+        return
+    table = Table(box=None)
+    for column in COLUMNS:
+        table.add_column(column, no_wrap=column == "permit")
+    for name, permit in permits.items():
+        table.add_row(*permit_row(name, permit))
+    results.print(table)
 
 
 @scenario_app.command("new")
@@ -268,11 +292,16 @@ def scenario_validate(
     from sim.engine.resolve import resolve
 
     resolved = resolve(load_scenario(file, overrides=overrides or ()))
-    people = resolved.population
+    people, goods = resolved.population, resolved.population.goods
     results.print(
         f"{resolved.scenario.name} is valid: {len(people.riders)} riders, {len(people.cars)} commuters by car, "
         f"{len(people.background)} vehicles of background traffic, {len(resolved.service.vehicles)} fleet vehicles"
     )
+    if resolved.scenario.freight is not None:
+        results.print(
+            f"goods: {len(goods.orders)} orders, {len(goods.lorries)} lorries from outside, "
+            f"{len(goods.cars)} finished cars"
+        )
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sim.experiment.document import Experiment
     from sim.experiment.drive import Outcome, State
     from sim.runner.backend import Backend
+    from sim.verdict import Judgement, Row
 
 RUNS = Path("runs")
 EXPERIMENTS = RUNS / "experiments"
@@ -156,6 +157,38 @@ def services(
     )
 
 
+def permits(
+    scenario: Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file; it moves goods.")],
+    a: Annotated[list[str], typer.Option("--a", metavar="PERMIT|PATH=VALUE", help="The first side, the reference.")],
+    b: Annotated[list[str], typer.Option("--b", metavar="PERMIT|PATH=VALUE", help="The other side.")],
+    seeds: Annotated[str, typer.Option(help="As 5 (1 to 5), 3-7, or 1,4,9; for demand and SUMO alike.")] = "5",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change the scenario for both sides.")
+    ] = None,
+    out: Out = None,
+    store: Store = STORE,
+    backend: BackendName = "local",
+    workers: Workers = None,
+    address: Address = None,
+    dry_run: DryRun = False,
+    json_output: Json = False,
+) -> None:
+    """Run the same days under two permits: what deliveries, safety, other traffic and energy gain or lose.
+
+    A side is a ready permit (`bitgreen scenario permits`), which replaces the scenario's for the same classes, or any
+    PATH=VALUE, or several of them. It is an experiment as any other, named after the scenario.
+    """
+    from sim.documents import read_override
+    from sim.experiment.permit_pair import permit_pair, read_seeds
+
+    changes = dict(map(read_override, overrides or ()))
+    document = permit_pair(scenario, a, b, seeds=read_seeds(seeds), changes=changes)
+    _conduct(
+        document, out, store, lambda: _backend(backend, workers, address), dry_run=dry_run, json_output=json_output,
+        judged=True,
+    )  # fmt: skip
+
+
 def _conduct(
     document: Experiment,
     out: str | None,
@@ -164,8 +197,9 @@ def _conduct(
     *,
     dry_run: bool,
     json_output: bool,
+    judged: bool = False,
 ) -> None:
-    """Carry out an experiment, or say what would run, and tell how it ended."""
+    """Carry out an experiment, or say what would run, and tell how it ended; with `judged` the differences, too."""
     from sim.experiment.design import check, plan
     from sim.experiment.drive import Watch, carry_out, compare_design, look
     from sim.experiment.places import require_places, require_writable
@@ -190,7 +224,8 @@ def _conduct(
         from sim.experiment.page import write_page
 
         write_page(design, outcome.frames, store=place, out=page)
-    _tell(outcome, page, json_output=json_output)
+    found = _judgements(design, outcome) if judged else None
+    _tell(outcome, page, found, json_output=json_output)
     if not (outcome.frames.runs["status"] == "finished").all():  # failed, or not where they were to be
         raise typer.Exit(1)
 
@@ -232,7 +267,7 @@ def _tell_plan(design: Design, state: State, *, json_output: bool) -> None:
     damaged = f", {len(state.damaged)} damaged" if state.damaged else ""
     results.print(f"{name}: {runs} runs, {there} of them finished{damaged}; {seeds} pairs of seeds")
     for variant in design.variants:
-        line = f"  {variant.label}{' (without service)' if variant.without else ''}"
+        line = f"  {variant.label}{' (reference for other traffic)' if variant.without else ''}"
         results.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -249,7 +284,29 @@ def _backend(name: str, workers: int | None, address: str | None) -> Backend:
     return Local(workers or os.cpu_count() or 1)
 
 
-def _tell(outcome: Outcome, page: Path, *, json_output: bool) -> None:
+def _judgements(design: Design, outcome: Outcome) -> list[Judgement]:
+    from sim.experiment.page import judgements
+
+    return list(judgements(design, outcome.frames.results))
+
+
+def _difference(row: Row) -> dict[str, Any]:
+    """Return a paired difference as JSON has it: with its 95 % interval over the seeds, null where there is none."""
+    found = row.paired
+    return {
+        "key": row.key,
+        "unit": row.kind.unit,
+        "reference": found.mean_reference,
+        "difference": found.mean_difference,
+        "low": found.t.low if found.t else None,
+        "high": found.t.high if found.t else None,
+        "seeds": found.n,
+        "direction": row.direction,
+        "outcome": row.outcome,
+    }
+
+
+def _tell(outcome: Outcome, page: Path, judgements: Sequence[Judgement] | None, *, json_output: bool) -> None:
     runs = outcome.frames.runs
     status = runs["status"].value_counts().to_dict()
     if json_output:
@@ -263,8 +320,17 @@ def _tell(outcome: Outcome, page: Path, *, json_output: bool) -> None:
                 for label, a, b, error in outcome.failed
             ],
         }
+        if judgements is not None:
+            document["comparisons"] = [
+                {"reference": one.reference, "other": one.other, "differences": [_difference(row) for row in one.rows]}
+                for one in judgements
+            ]
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         return
+    for one in judgements or ():
+        from sim.experiment.against import render_judgement
+
+        render_judgement(one, (), console=results)
     for label, demand, sumo, error in outcome.failed:
         results.print(f"FAILED {label}, seeds {demand} and {sumo}: {error}", soft_wrap=True, markup=False)
     changed = "" if outcome.changed else "; nothing had to be done"

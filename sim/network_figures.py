@@ -31,6 +31,12 @@ from sim.traffic import PROBE_EVERY_S, ROAD_CLASSES, SAMPLE_S, TELEPORT_S, Traff
 NAME = "bitgreen"
 PAGE = Path("docs") / "network.md"
 MORNING = "## The standard morning"
+DOCK_WORDS = {
+    "dock": "dock bays",
+    "staging": "truck staging",
+    "depot": "truck depot",
+    "compound": "hand-over of finished cars",
+}
 HEAD = """# Network
 
 `bitgreen network build` makes the network `{name}` from the tables in `networks/{name}/tables`, `check` measures it,
@@ -168,9 +174,9 @@ def _place_rows(network: Network) -> Iterator[tuple[str, str]]:
     routes = ", ".join(f"{key} {line.length_m / 1000:.1f} km" for key, line in sorted(network.lines.items()))
     yield "bus lines, a direction each", f"{len(network.lines)}: {routes}"
     yield "car parks", f"{len(network.car_parks)} with {sum(p.capacity for p in network.car_parks.values()):,} places"
-    for kind, text in (("dock", "dock bays"), ("staging", "truck staging")):
+    for kind, text in DOCK_WORDS.items():
         docks = [dock for dock in network.docks.values() if dock.kind == kind]
-        yield text, f"{sum(dock.bays for dock in docks)} at {len(docks)} places"
+        yield text, f"{sum(dock.bays for dock in docks)} at {len(docks)} place{'s' * (len(docks) != 1)}"
     power_kw = sum(charger.power_kw for charger in network.chargers.values())
     yield "charging stations", f"{len(network.chargers)}, {power_kw:.0f} kW together"
     yield (

@@ -15,6 +15,7 @@ from sim.engine.resolve import check_names, resolve
 from sim.errors import SandboxError, ScenarioError
 from sim.experiment.content import content_key
 from sim.experiment.document import Experiment, Value
+from sim.experiment.permits import PERMIT, under
 from sim.experiment.services import SERVICE, chosen
 from sim.kpi.keys import require_kpis
 from sim.scenario import Scenario, Seeds
@@ -22,17 +23,25 @@ from sim.scenario import Scenario, Seeds
 T = TypeVar("T")
 SERVICE_ALONE = ("controllers", "fleet", "requests", "costs", "emissions", SERVICE)
 """What a scenario without service has no use for: its runs are the same whatever a sweep sets there."""
+FREIGHT_ALONE = ("controllers.freight", "freight", "permits", "emissions", PERMIT)
+"""What a scenario without freight has no use for."""
+NO_FREIGHT: Mapping[str, Value] = {"freight": None, "permits": {}, "controllers.freight": None}
 SAME_TRAFFIC = ("network", "overlays", "time", "demand")
 MOST_RUNS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One point of the sweep of one scenario; `without` marks the scenario without service."""
+    """One point of the sweep of one scenario.
+
+    `traffic` are those of its settings that other traffic meets whatever is under study; `without` marks the scenario
+    without that: without service, or without freight.
+    """
 
     label: str
     scenario: str
     settings: Mapping[str, Value]
+    traffic: Mapping[str, Value]
     without: bool = False
 
 
@@ -51,8 +60,7 @@ class PlannedRun:
     @property
     def traffic(self) -> str:
         """What a run shares with the run without service that it is measured against: seeds, and what others meet."""
-        values = {path: value for path, value in self.variant.settings.items() if _matters(path)}
-        return json.dumps([values, self.seeds.demand, self.seeds.sumo], sort_keys=True)
+        return json.dumps([dict(self.variant.traffic), self.seeds.demand, self.seeds.sumo], sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +103,19 @@ def plan(experiment: Experiment) -> Design:
     """
     require_kpis([*experiment.kpis, *experiment.margins, *chain(*experiment.trade_offs)])
     points = experiment.combinations()
-    names = [*experiment.scenarios, *([experiment.without_service] if experiment.without_service else [])]
+    names = [*experiment.scenarios, *filter(None, [experiment.bare])]
     number = len(names) * len(points) * len(experiment.seeds)
     if number > MOST_RUNS:
         msg = f"{experiment.name}: {number:,} runs; allowed are {MOST_RUNS:,} in one experiment"
         raise ScenarioError(msg)
     several = len(experiment.scenarios) > 1
     variants = [
-        Variant(_label(name, point, several=several), name, point) for point in points for name in experiment.scenarios
+        Variant(_label(name, point, several=several), name, point, _met(experiment, point))
+        for point in points
+        for name in experiment.scenarios
     ]
-    if experiment.without_service is not None:
-        variants += _without(experiment.without_service, points)
+    if experiment.bare is not None:
+        variants += _without(experiment, experiment.bare, points)
     _check_labels(experiment, variants)
     runs: list[PlannedRun] = []
     for variant in variants:
@@ -144,9 +154,11 @@ def _firsts(runs: Sequence[PlannedRun]) -> dict[str, Scenario]:
 
 
 def _runs(experiment: Experiment, variant: Variant) -> list[PlannedRun]:
-    shared = {path: value for path, value in experiment.set.items() if not variant.without or _matters(path)}
-    scenario = _told(variant.label, lambda: _scenario(variant.scenario, shared | dict(variant.settings)))
-    if variant.without and scenario.controllers.shuttle is not None:
+    shared = experiment.set if not variant.without else _met(experiment, experiment.set)
+    bare = NO_FREIGHT if variant.without and experiment.without_freight is not None else {}
+    settings = {**shared, **variant.settings, **bare}
+    scenario = _told(variant.label, lambda: _scenario(variant.scenario, settings))
+    if variant.without and experiment.without_freight is None and scenario.controllers.shuttle is not None:
         used = scenario.controllers.shuttle.use
         msg = f"without_service: {variant.scenario} has the service {used!r}; allowed is a scenario without"
         raise ScenarioError(msg)
@@ -156,22 +168,27 @@ def _runs(experiment: Experiment, variant: Variant) -> list[PlannedRun]:
 
 
 def _scenario(name: str, settings: Mapping[str, Value]) -> Scenario:
-    """Return a scenario with what is set; the service goes first, as the other paths may set its parameters."""
-    plain = {path: value for path, value in settings.items() if path != SERVICE}
+    """Return a scenario with what is set; service and permit go first, as the other paths may set their fields."""
+    plain = {path: value for path, value in settings.items() if path not in {SERVICE, PERMIT}}
     if SERVICE in settings:
         plain = chosen(settings[SERVICE], load_scenario(name)) | plain
+    if PERMIT in settings:
+        plain = under(settings[PERMIT], load_scenario(name)) | plain
     return load_scenario(name, overrides=[f"{path}={json.dumps(value)}" for path, value in plain.items()])
 
 
-def _without(name: str, points: Sequence[Mapping[str, Value]]) -> list[Variant]:
-    """Return the variants without service: one for each point of the sweep that other traffic can tell apart."""
-    relevant = [{path: value for path, value in point.items() if _matters(path)} for point in points]
+def _without(experiment: Experiment, name: str, points: Sequence[Mapping[str, Value]]) -> list[Variant]:
+    """Return the variants without service or freight: one for each point that other traffic can tell apart."""
+    relevant = [_met(experiment, point) for point in points]
     distinct = [point for number, point in enumerate(relevant) if point not in relevant[:number]]
-    return [Variant(_label(name, point, several=True), name, point, without=True) for point in distinct]
+    what = "" if experiment.without_freight is None else " without freight"
+    return [Variant(_label(name, point, several=True) + what, name, point, point, without=True) for point in distinct]
 
 
-def _matters(path: str) -> bool:
-    return path.partition(".")[0] not in SERVICE_ALONE
+def _met(experiment: Experiment, settings: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the settings that other traffic meets with or without what is under study."""
+    alone = SERVICE_ALONE if experiment.without_freight is None else FREIGHT_ALONE
+    return {path: value for path, value in settings.items() if not f"{path}.".startswith(tuple(f"{a}." for a in alone))}
 
 
 def _label(scenario: str, point: Mapping[str, Value], *, several: bool) -> str:
@@ -198,8 +215,8 @@ def _check_reference(runs: Sequence[PlannedRun]) -> None:
         paths = [path for path in differing_paths(*documents) if path.partition(".")[0] in SAME_TRAFFIC]
         if paths:
             msg = (
-                f"without_service: {other.variant.label} differs from {run.variant.label} in {', '.join(paths)}; "
-                "what a service costs other traffic is told on the same roads, hours and people alone"
+                f"{other.variant.label} differs from {run.variant.label} in {', '.join(paths)}; what is added to other "
+                "traffic's time loss is told on the same roads, hours and people alone"
             )
             raise ScenarioError(msg)
 

@@ -7,18 +7,21 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from sim.documents import read_document
 from sim.errors import NotFoundError, ScenarioError
+from sim.experiment.permits import PERMIT, SET_BY_PERMIT
 from sim.experiment.services import SERVICE, SET_BY_SERVICE
 from sim.fields import Model, Name
 from sim.home import home
+from sim.kpi.keys import canonical
 from sim.margins import Margin
 from sim.scenario import Seeds, described
 
 Value = Any  # whatever a scenario's field takes; the scenario's own shape judges it
 Path_ = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[A-Za-z0-9_-]+)*$")]
+KpiKey = Annotated[str, AfterValidator(canonical)]
 Values = Annotated[list[Value], Field(min_length=1)]
 OWN = ("name", "title", "description", "seeds")
 MOST_SEEDS = 1000
@@ -63,11 +66,14 @@ class Experiment(Model):
     without_service: str | None = Field(
         None, description="a scenario without service, run too: what the service costs other traffic is against it"
     )
-    kpis: list[str] = Field([], description="keys such as wait_s.p95@villages; default the headline ones")
-    trade_offs: list[tuple[str, str]] = Field(
+    without_freight: str | None = Field(
+        None, description="a scenario, run too without its freight: what goods cost other traffic is against it"
+    )
+    kpis: list[KpiKey] = Field([], description="keys such as wait_s.p95@villages or D1@ggm; default the headline ones")
+    trade_offs: list[tuple[KpiKey, KpiKey]] = Field(
         [], description="pairs of KPIs that the report draws the Pareto front of, the first across, the second up"
     )
-    margins: dict[str, Margin] = Field({}, description="how much worse a KPI may become")
+    margins: dict[KpiKey, Margin] = Field({}, description="how much worse a KPI may become")
     precision: float = Field(
         0.05, gt=0, lt=1, description="share of a mean within which the report says how many seeds find it"
     )
@@ -79,6 +85,9 @@ class Experiment(Model):
         _once(self.kpis, "kpis:")
         if self.without_service in self.scenarios:
             msg = f"without_service: {self.without_service} is one of the scenarios too; it runs anyway, name it once"
+            raise ValueError(msg)
+        if self.without_service is not None and self.without_freight is not None:
+            msg = "without_freight: other traffic has one reference; allowed is this one or without_service"
             raise ValueError(msg)
         for path, values in self.grid.items():
             _once([repr(value) for value in values], f"grid.{path}:")
@@ -93,9 +102,8 @@ class Experiment(Model):
         if "network" in swept and "network" not in self.set:
             msg = "network: runs on different networks share no people to compare; allowed is any other path"
             raise ValueError(msg)
-        if SERVICE in swept and (twice := sorted(path for path in swept if path in SET_BY_SERVICE)):
-            msg = f"{twice[0]}: `{SERVICE}` sets it already; allowed is one of the two"
-            raise ValueError(msg)
+        for point in self.combinations():
+            _once_by_name(self.set | point)
         if missing := sorted({key for pair in self.trade_offs for key in pair if self.kpis and key not in self.kpis}):
             msg = f"trade_offs: {missing[0]} is none of the experiment's kpis; allowed are those"
             raise ValueError(msg)
@@ -104,11 +112,24 @@ class Experiment(Model):
             raise ValueError(msg)
         return self
 
+    @property
+    def bare(self) -> str | None:
+        """The scenario that is run without what is under study."""
+        return self.without_service or self.without_freight
+
     def combinations(self) -> list[dict[str, Value]]:
         """Return the values of every point of the sweep, path to value; one empty point without a sweep."""
         grids = [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
         zips = [dict(zip(self.zip, values, strict=True)) for values in zip(*self.zip.values(), strict=True)] or [{}]
         return [a | b | c for a in grids for b in zips for c in (self.points or [{}])]
+
+
+def _once_by_name(point: Mapping[str, Value]) -> None:
+    """Make sure that a point sets nothing that its service or permit sets already."""
+    for name, its_own in ((SERVICE, SET_BY_SERVICE), (PERMIT, SET_BY_PERMIT)):
+        if name in point and (twice := sorted(path for path in point if path in its_own)):
+            msg = f"{twice[0]}: `{name}` sets it already; allowed is one of the two"
+            raise ValueError(msg)
 
 
 def _once(values: list[Any], place: str) -> None:

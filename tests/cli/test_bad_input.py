@@ -67,6 +67,21 @@ def test_a_wrong_value_is_named(bitgreen: Bitgreen, overrides: list[str], parts:
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("freight.sites.ggm.bays=999", ["freight.sites.ggm.bays", "found 999", "dock.ggm has 20"]),
+        ("freight.fleets.parts.count=900", ["freight.depots.trucks.parking", "places for 900 vehicles"]),
+        ("freight.disruptions=[{kind: breakdown, fleet: tug, begin_s: '08:00', end_s: '09:00'}]", ["'tug'", "parts"]),
+        ("controllers.freight.use=magic", ["controllers.freight.use", "magic", "greedy, rolling"]),
+    ],
+)
+def test_freight_that_cannot_be_is_named(bitgreen: Bitgreen, override: str, parts: list[str]) -> None:
+    message = bitgreen.refusal("scenario", "validate", "parts-to-line", "--set", override)
+    for part in parts:
+        assert part in message
+
+
 def test_a_shift_must_end_after_it_starts(bitgreen: Bitgreen) -> None:
     shift = "[{sites: ['*'], start_s: '08:00', end_s: '07:00', status: assumed, source: test}]"
     message = bitgreen.refusal("scenario", "validate", "smoke", "--set", f"demand.commuters.shifts={shift}")

@@ -175,9 +175,11 @@ def test_compare_prints_the_service_rate_first(bitgreen: Bitgreen) -> None:
 
 
 def test_a_controllers_parameters_are_listed_with_defaults_and_bounds(bitgreen: Bitgreen) -> None:
-    listed = bitgreen("scenario", "controllers").stdout.split()
-    assert {"insertion", "lns", "timetable"} <= set(listed)
-    assert json.loads(bitgreen("scenario", "controllers", "--json").stdout) == listed
+    listed = json.loads(bitgreen("scenario", "controllers", "--json").stdout)
+    assert {"insertion", "lns", "timetable"} <= set(listed["shuttle"])
+    assert {"greedy", "rolling"} <= set(listed["freight"])
+    shown = bitgreen("scenario", "controllers").stdout
+    assert all(name in shown for name in (*listed["shuttle"], *listed["freight"]))
     told = bitgreen("scenario", "controllers", "lns").stdout
     assert "iterations: 100  (at least 0, at most 1,000,000)" in told
     assert "seconds of ride that one second of wait is worth" in told
