@@ -2,8 +2,8 @@
 
 One untimed run records the routes, stops and rides. Then run and replay alternate, each in a fresh process. A run
 is timed from SUMO's start to its close, the controller included; bare SUMO as the whole process it is. Both sides
-must do the same work: equal event fingerprints of all runs, every rider in the recorded shuttle, and vehicle-seconds
-(from SUMO's trip records, the fleet included) equal within 1 %.
+must do the same work: equal event fingerprints of all runs, every rider in the recorded shuttle, vehicle-seconds and
+vehicle-km (from SUMO's trip records, the fleet included) equal within 1 %.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Side:
     process_cpu_s: float
     vehicle_seconds: float
     controller_cpu_s: float = 0.0
+    vehicle_km: float = 0.0
 
 
 def measure(scenario: Scenario, *, pairs: int) -> list[tuple[Side, Side]]:
@@ -63,15 +64,24 @@ def measure(scenario: Scenario, *, pairs: int) -> list[tuple[Side, Side]]:
         A run differs from the recorded one, or its replay does other work.
     """
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            recording = pool.submit(record, scenario.model_dump(mode="json"), folder).result()
-        timed = []
-        for number in range(pairs):
-            pair = _time_run(scenario, recording, folder / f"run.{number}"), _time_replay(recording)
-            require_same_work(*pair)
-            timed.append(pair)
-        return timed
+        recording = recorded(scenario, Path(name))
+        return time_pairs(scenario, recording, Path(name), pairs=pairs)
+
+
+def recorded(scenario: Scenario, folder: Path) -> Recording:
+    """Record a run, in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(record, scenario.model_dump(mode="json"), folder).result()
+
+
+def time_pairs(scenario: Scenario, recording: Recording, folder: Path, *, pairs: int) -> list[tuple[Side, Side]]:
+    """Time run and replay in turn; see `measure`."""
+    timed = []
+    for number in range(pairs):
+        pair = _time_run(scenario, recording, folder / f"run.{number}"), _time_replay(recording)
+        require_same_work(*pair)
+        timed.append(pair)
+    return timed
 
 
 def _time_run(scenario: Scenario, recording: Recording, out: Path) -> Side:
@@ -82,8 +92,12 @@ def _time_run(scenario: Scenario, recording: Recording, out: Path) -> Side:
         msg = f"the timed run has the fingerprint {finished.fingerprint}, the recorded one {recording.fingerprint}"
         raise EngineError(msg)
     cost = json.loads((out / PERFORMANCE).read_text(encoding="utf-8"))
-    vehicle_seconds = pc.sum(pq.read_table(out / VEHICLES, columns=["duration_s"]).column(0)).as_py()
-    return Side(cost["wall_s"], cost["cpu_s"], process_wall_s, process_cpu_s, vehicle_seconds, cost["controller_cpu_s"])
+    work = pq.read_table(out / VEHICLES, columns=["duration_s", "route_length_m"])
+    vehicle_seconds, metres = (pc.sum(column).as_py() for column in work.columns)
+    return Side(
+        cost["wall_s"], cost["cpu_s"], process_wall_s, process_cpu_s, vehicle_seconds, cost["controller_cpu_s"],
+        metres / 1000,
+    )  # fmt: skip
 
 
 def _time_replay(recording: Recording) -> Side:
@@ -94,15 +108,23 @@ def _time_replay(recording: Recording) -> Side:
     if done.returncode:
         msg = f"bare SUMO ended with code {done.returncode}: {done.stderr[-2000:]}"
         raise EngineError(msg)
-    return Side(wall_s, cpu_s, wall_s, cpu_s, replayed_vehicle_seconds(recording))
+    vehicle_seconds, vehicle_km = replayed_work(recording)
+    return Side(wall_s, cpu_s, wall_s, cpu_s, vehicle_seconds, vehicle_km=vehicle_km)
 
 
-def replayed_vehicle_seconds(recording: Recording) -> float:
-    """Return the vehicle-seconds of the last replay; raises `EngineError` unless every rider rode as recorded."""
-    seconds, rides = 0.0, {}
+def replayed_work(recording: Recording) -> tuple[float, float]:
+    """Return the vehicle-seconds and vehicle-km of the last replay.
+
+    Raises
+    ------
+    EngineError
+        A rider did not ride as recorded.
+    """
+    seconds, metres, rides = 0.0, 0.0, {}
     for _, element in ET.iterparse(recording.tripinfo):  # noqa: S314 (written by SUMO in this replay)
         if element.tag == "tripinfo":
             seconds += float(element.attrib["duration"])
+            metres += float(element.attrib["routeLength"])
         elif element.tag == "personinfo":
             ride = element.find("ride")
             if ride is not None and ride.attrib["vehicle"] != NOBODY:
@@ -111,15 +133,16 @@ def replayed_vehicle_seconds(recording: Recording) -> float:
         strays = sorted(recording.rides.items() ^ rides.items())
         msg = f"the replay has {len(strays)} other rides than the run, among them {strays[:4]}"
         raise EngineError(msg)
-    return seconds
+    return seconds, metres / 1000
 
 
 def require_same_work(run: Side, bare: Side) -> None:
-    """Raise `EngineError` when the two sides' vehicle-seconds lie more than 1 % apart."""
-    drove, replayed = run.vehicle_seconds, bare.vehicle_seconds
-    if abs(replayed - drove) > SAME_WORK * drove:
-        msg = f"the run drove {drove:.0f} vehicle-seconds, its replay {replayed:.0f}: more than 1 % apart"
-        raise EngineError(msg)
+    """Raise `EngineError` when the two sides' vehicle-seconds or vehicle-km lie more than 1 % apart."""
+    for unit in ("vehicle_seconds", "vehicle_km"):
+        drove, replayed = getattr(run, unit), getattr(bare, unit)
+        if abs(replayed - drove) > SAME_WORK * drove:
+            msg = f"the run drove {drove:.0f} {unit.replace('_', '-')}, its replay {replayed:.0f}: more than 1 % apart"
+            raise EngineError(msg)
 
 
 def _children_cpu_s() -> float:

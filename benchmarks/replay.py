@@ -1,19 +1,20 @@
 """A run written down for bare SUMO: the shuttles drive the edges and make the stops that they made in the run.
 
-Nobody decides anything in the replay. Every shuttle has one fixed route and its stops with the times at which it
-left them; every rider waits at the recorded place and boards the recorded shuttle; who was not served stands
-there as long as in the run. Cars, trucks, network, outputs, step length and seeds are those of the run.
+Nobody decides anything in the replay. Every shuttle, freight truck and lorry has one fixed route and its stops with the
+times at which it left them; every rider waits at the recorded place and boards the recorded shuttle; who was not served
+stands there as long as in the run. Cars, background, network, outputs, step length and seeds are those of the run.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from benchmarks.replay_freight import opened_net, require_replayable
 from sim.controllers.base import RiderPlan
 from sim.engine.inputs import TRIPINFO, options, write_inputs
 from sim.engine.loop import Loop
@@ -29,24 +30,34 @@ RECORDING = {
     "vehroute-output.exit-times": "true",
     "vehroute-output.last-route": "true",
     "vehroute-output.write-unfinished": "true",
+    "vehroute-output.speedfactor": "true",
 }
+REPLAYED = ("shuttle", "freight", "lorry")
+"""What the types of the replayed vehicles begin with."""
 WAYPOINT_MPS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A run that can be replayed: `command` is bare SUMO's, `rides` says who rode with which shuttle."""
+    """A run that can be replayed: `command` is bare SUMO's, `rides` says who rode with which shuttle.
+
+    `drives` are those of the freight.
+    """
 
     fingerprint: str
     command: list[str]
     tripinfo: Path
     rides: dict[str, str]
+    drives: dict[str, Drive] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """What one shuttle did: edges with the times at which it left them (-1: not yet), and stops as SUMO wrote them."""
+    """What one vehicle did: edges with the times at which it left them (-1: not yet), and stops as SUMO wrote them."""
 
+    type_id: str
+    depart_s: float
+    speed_factor: str
     edges: tuple[str, ...]
     exits_s: tuple[float, ...]
     stops: tuple[dict[str, str], ...]
@@ -63,29 +74,38 @@ def record_resolved(resolved: Resolved, folder: Path) -> Recording:
     Raises
     ------
     EngineError
-        The service does not send its vehicles through SUMO's taxi device.
+        There is no freight, and the service does not send its vehicles through SUMO's taxi device; or the freight does
+        what bare SUMO cannot be told.
     """
-    if resolved.service.taxi == "none":
-        msg = "only services that send taxis can be replayed; this one's vehicles have fixed routes anyway"
+    if resolved.service.taxi == "none" and resolved.freight is None:
+        msg = "only freight and services that send taxis can be replayed; these vehicles have fixed routes anyway"
         raise EngineError(msg)
+    if resolved.freight is not None:
+        require_replayable(resolved.scenario, resolved.freight)
     extra = RECORDING | {"vehroute-output": str(folder / ROUTES)}
     observed = replace(resolved, service=replace(resolved.service, options=resolved.service.options | extra))
     with RunDir(folder / "recorded") as run:
         outcome = Loop(observed, run, engine="libsumo", stop=lambda: False, report=lambda _: None).run()
         events = run.seal_events()
-    command = _write_replay(folder, resolved, read_drives(folder / ROUTES), events, end_s=outcome.end_s)
-    return Recording(fingerprint(events), command, folder / TRIPINFO, _rides(events))
+    drives = read_drives(folder / ROUTES)
+    command = _write_replay(folder, resolved, drives, events, end_s=outcome.end_s)
+    goods = {name: drive for name, drive in drives.items() if not drive.type_id.startswith("shuttle")}
+    return Recording(fingerprint(events), command, folder / TRIPINFO, _rides(events), goods)
 
 
 def read_drives(file: Path) -> dict[str, Drive]:
-    """Return the drives of all shuttles in SUMO's route output."""
+    """Return the drives of all shuttles, trucks and lorries in SUMO's route output."""
     drives = {}
     for _, element in ET.iterparse(file):  # noqa: S314 (written by SUMO in this run)
         if element.tag != "vehicle":
             continue
         route = element.find("route")
-        if element.attrib["type"].partition(".")[0] == "shuttle" and route is not None:
+        type_id = element.attrib["type"].partition("@")[0]  # with a mass of its own: type@vehicle
+        if type_id.partition(".")[0] in REPLAYED and route is not None:
             drives[element.attrib["id"]] = Drive(
+                type_id,
+                float(element.attrib["depart"]),
+                element.get("speedFactor", ""),
                 tuple(route.attrib["edges"].split()),
                 tuple(float(text) for text in route.attrib["exitTimes"].split()),
                 tuple(stop.attrib for stop in element.iter("stop")),
@@ -102,12 +122,20 @@ def _write_replay(
     Everything stands in the order of the run's own files, because SUMO draws drivers' speeds as it reads.
     """
     scenario, service = resolved.scenario, resolved.service
-    inputs = write_inputs(folder, scenario, resolved.network, resolved.population, service)
+    freight = resolved.freight
+    inputs = write_inputs(folder, scenario, resolved.network, resolved.population, service, freight=freight)
+    if freight is not None:
+        inputs["net-file"] = str(opened_net(resolved.network.net_file, freight, folder))
     types = folder / "types.add.xml"
     lines = types.read_text(encoding="utf-8").splitlines()
     types.write_text("\n".join(line for line in lines if "taxi." not in line) + "\n", encoding="utf-8")
     entries = [
         (one.depart_s, 0, one.id, _vehicle(one.id, one.depart_s, drives[one.id], end_s)) for one in service.vehicles
+    ]
+    entries += [
+        (drive.depart_s, 0, name, _freight_vehicle(name, drive, end_s))
+        for name, drive in drives.items()
+        if not drive.type_id.startswith("shuttle")
     ]
     rides = _rides(events)
     left_s = {event.person_id: event.time_s for event in events if isinstance(event, Rejected)}
@@ -118,7 +146,7 @@ def _write_replay(
     text = "\n".join(line for *_, lines in sorted(entries) for line in lines)
     (folder / "service.rou.xml").write_text(f"<routes>\n{text}\n</routes>\n", encoding="utf-8")
     plain = replace(service, taxi="none", options={})
-    chosen = inputs | options(scenario, plain, work=folder) | {"end": f"{end_s:.2f}"}
+    chosen = inputs | options(scenario, plain, work=folder, freight=freight) | {"end": f"{end_s:.2f}"}
     return [str(sumo_binary("sumo")), *(part for key, value in chosen.items() for part in (f"--{key}", value))]
 
 
@@ -129,6 +157,21 @@ def _rides(events: Sequence[Event]) -> dict[str, str]:
 def _vehicle(vehicle_id: str, depart_s: float, drive: Drive, end_s: float) -> list[str]:
     return [
         f'<vehicle id="{vehicle_id}" type="shuttle" depart="{depart_s:.2f}" departPos="stop">',
+        f'  <route edges="{" ".join(drive.edges)}"/>',
+        *_stops(drive, end_s),
+        "</vehicle>",
+    ]
+
+
+def _freight_vehicle(vehicle_id: str, drive: Drive, end_s: float) -> list[str]:
+    lorry = drive.type_id.startswith("lorry")
+    start = 'departLane="best" departSpeed="max"' if lorry else 'departPos="stop"'
+    return [
+        # the speed factor is told: a drawn one would shift those of the background
+        (
+            f'<vehicle id="{vehicle_id}" type="{drive.type_id}" depart="{drive.depart_s:.2f}" {start} '
+            f'speedFactor="{drive.speed_factor}">'
+        ),
         f'  <route edges="{" ".join(drive.edges)}"/>',
         *_stops(drive, end_s),
         "</vehicle>",
@@ -146,7 +189,8 @@ def _stops(drive: Drive, end_s: float) -> Iterator[str]:
         yield from _waypoints(drive.edges, before, at)
         before = at
         until_s = ended_s if ended_s >= 0 else end_s + 1
-        yield f'  <stop {_place(stop)} duration="1" until="{until_s:.2f}" parking="true"/>'
+        beside = stop.get("parking", "1" if "lane" not in stop else "0") in {"1", "true"}
+        yield f'  <stop {_place(stop)} duration="1" until="{until_s:.2f}" parking="{str(beside).lower()}"/>'
 
 
 def _place(stop: Mapping[str, str]) -> str:
