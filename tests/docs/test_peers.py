@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROWS = [
     [cell.strip() for cell in line.strip("|\n").split("|")]
-    for line in (ROOT / "docs" / "peers.md").read_text(encoding="utf-8").splitlines()
+    for page in ("peers.md", "peers-freight.md")
+    for line in (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
     if line.startswith("| ") and not line.startswith("| feature")
 ]
 
