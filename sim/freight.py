@@ -173,6 +173,15 @@ class FleetTraits:
     max_parallel: int | None = field(default=None)
     depot_charging_kw: float | None = None
 
+    def may_carry(self, order: Order) -> bool:
+        """Whether its vehicles may carry an order: by its kind, its ends, its classes and its size."""
+        return (
+            order.kind in self.kinds
+            and (not self.sites or {order.origin, order.destination} <= self.sites)
+            and (not order.classes or self.vehicle_class in order.classes)
+            and order.cargo.fits(self.capacity)
+        )
+
 
 class FreightWorld(Protocol):
     """The side of a run that a freight controller sees."""

@@ -137,14 +137,13 @@ class MissionEnded(Event):
     odometer_m: float
 
 
-@event("permit_hold_began", vehicle_id="sweeper.01", place="dock.cams", returning=False)
+@event("permit_hold_began", vehicle_id="sweeper.01", place="dock.cams")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermitHoldBegan(Event):
     """A vehicle stands because no permit lets it drive now, at a place off the road."""
 
     vehicle_id: str
     place: str
-    returning: bool = False
 
 
 @event("permit_hold_ended", vehicle_id="sweeper.01")

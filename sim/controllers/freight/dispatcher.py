@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from sim.controllers.base import Parameters
 from sim.controllers.freight.appointments import Slot
-from sim.controllers.freight.eligibility import may_carry
 from sim.controllers.freight.outlook import Forecast, Outlook, Standing
 from sim.controllers.freight.parameters import FreightParameters
 from sim.freight import Call, FleetTraits, FreightTask, FreightVehicle, FreightWorld, Rest
@@ -67,7 +66,7 @@ class Dispatcher(ABC):
         """Give up the orders that no fleet may carry."""
         fleets = list(world.fleets().values())
         for order in world.orders():
-            if not any(may_carry(fleet, order) for fleet in fleets):
+            if not any(fleet.may_carry(order) for fleet in fleets):
                 world.fail(order.id, "no_vehicle_may_carry_it")
 
     def _follow(self, outlook: Outlook) -> None:

@@ -1,20 +1,10 @@
-"""Which fleet may carry which order."""
+"""When a fleet may drive."""
 
 from __future__ import annotations
 
 import math
 
-from sim.freight import FleetTraits, Order
-
-
-def may_carry(fleet: FleetTraits, order: Order) -> bool:
-    """Whether vehicles of a fleet may carry an order: by its kind, its ends, its classes and its size."""
-    return (
-        order.kind in fleet.kinds
-        and (not fleet.sites or {order.origin, order.destination} <= fleet.sites)
-        and (not order.classes or fleet.vehicle_class in order.classes)
-        and order.cargo.fits(fleet.capacity)
-    )
+from sim.freight import FleetTraits
 
 
 def window_end_s(fleet: FleetTraits, at_s: float) -> float:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from sim.controllers.base import Parameters
 from sim.controllers.freight.dispatcher import Dispatcher, Plans
-from sim.controllers.freight.eligibility import may_carry, next_start_s
+from sim.controllers.freight.eligibility import next_start_s
 from sim.controllers.freight.outlook import Forecast, Outlook, Standing
 from sim.controllers.freight.parameters import FreightParameters
 from sim.freight import Call, Order
@@ -92,7 +92,7 @@ class Greedy(Dispatcher):
             (order.latest_s - outlook.time_s - min(outlook.direct_s(fleet.name, order) for fleet in able), order.id)
             for order in outlook.waiting.values()
             if order.id not in given and self._retry_s.get(order.id, 0.0) <= outlook.time_s
-            for able in [[fleet for fleet in outlook.fleets.values() if may_carry(fleet, order)]]
+            for able in [[fleet for fleet in outlook.fleets.values() if fleet.may_carry(order)]]
         ]
         return [outlook.waiting[order_id] for _, order_id in sorted(due)]
 
@@ -100,7 +100,7 @@ class Greedy(Dispatcher):
         """Return the best that a vehicle can do for an order."""
         fleet = standing.fleet
         parallel = standing.out or fleet.max_parallel is None or out < fleet.max_parallel
-        if not parallel or standing.broken or not may_carry(fleet, order):
+        if not parallel or standing.broken or not fleet.may_carry(order):
             return None
         now = outlook.booked[standing.vehicle.id]
         found = [

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from sim.controllers.base import Parameters
 from sim.controllers.freight.dispatcher import Dispatcher, Plans
-from sim.controllers.freight.eligibility import may_carry, next_start_s
+from sim.controllers.freight.eligibility import next_start_s
 from sim.controllers.freight.layout import Layout, Valuation
 from sim.controllers.freight.outlook import Outlook, Standing
 from sim.controllers.freight.parameters import FreightParameters
@@ -138,7 +138,7 @@ class Rolling(Dispatcher):
         for one, order in free.items():
             if one in self._fleets:
                 continue
-            able = [name for name, group in groups.items() if may_carry(group[0].fleet, order)]
+            able = [name for name, group in groups.items() if group[0].fleet.may_carry(order)]
             passed = self._passed.get(one, set())
             if passed.issuperset(able):
                 passed.clear()

@@ -91,7 +91,6 @@ class Craft:
 
     id: str
     type_id: str
-    length_m: float
     empty_kg: float
     top_speed_mps: float
     mover: Mover

@@ -44,7 +44,7 @@ class LorryFlow:
             lorry = self._to_come.pop()
             flow, area = self._flows[lorry.flow], self._sites[lorry.site].gate.area
             craft = Craft(
-                id=lorry.vehicle_id, type_id=lorry_type(lorry.flow), length_m=flow.length_m, empty_kg=0.0,
+                id=lorry.vehicle_id, type_id=lorry_type(lorry.flow), empty_kg=0.0,
                 top_speed_mps=flow.max_speed_mps, mover=self._port, lorry=lorry, state="driving",
                 goal=Goal("gate", lorry.site),
             )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sim.engine.freight.craft import Craft
 from sim.errors import ControllerError
-from sim.freight import Call, FleetTraits, FreightTask, Order, Rest
+from sim.freight import Call, FreightTask, Order, Rest
 
 
 def check_plans(
@@ -36,16 +36,6 @@ def check_plans(
             if first != vehicle_id:
                 msg = f"order {order_id!r} is in the plans of {first!r} and {vehicle_id!r}; allowed is one"
                 raise ControllerError(msg)
-
-
-def may_carry(fleet: FleetTraits, order: Order) -> bool:
-    """Whether a fleet's vehicles may carry an order, and one of them can."""
-    return (
-        order.kind in fleet.kinds
-        and (not order.classes or fleet.vehicle_class in order.classes)
-        and (not fleet.sites or {order.origin, order.destination} <= fleet.sites)
-        and order.cargo.fits(fleet.capacity)
-    )
 
 
 def _loaded(tasks: Sequence[FreightTask]) -> Iterator[str]:
@@ -99,7 +89,7 @@ def _call_fault(
         order = waiting.get(order_id)
         if order is None or order_id in carried or order.origin != task.site:
             return f"{order_id!r} cannot be loaded at {task.site}: it does not wait there, or is loaded twice"
-        if craft.fleet is None or not may_carry(craft.fleet, order):
+        if craft.fleet is None or not craft.fleet.may_carry(order):
             return f"it may not carry {order_id!r}"
         cargo[order_id] = order
         carried.add(order_id)

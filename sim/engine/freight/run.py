@@ -100,7 +100,7 @@ class FreightRun:
             capacity_kwh = None if fleet.battery is None else fleet.battery.capacity_kwh.value
             for number in range(fleet.count):
                 yield Craft(
-                    id=freight_id(name, number), type_id=fleet_type(name), length_m=fleet.length_m,
+                    id=freight_id(name, number), type_id=fleet_type(name),
                     empty_kg=fleet.empty_kg, top_speed_mps=fleet.max_speed_mps, capacity=traits.capacity, fleet=traits,
                     mover=self._port if fleet.robot is None else self._robots, walks=fleet.robot is not None,
                     capacity_kwh=capacity_kwh, goal=Goal("depot", traits.depot), stands=traits.depot_location,

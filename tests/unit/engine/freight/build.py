@@ -80,7 +80,7 @@ def craft(name: str = "tug.00", *, fleet: FleetTraits | None = None) -> Craft:
     """Return a truck on duty that stands at its depot."""
     kind = traits() if fleet is None else fleet
     return Craft(
-        id=name, type_id="freight.tug", length_m=9.0, empty_kg=7000.0, top_speed_mps=20.0, mover=Moved(),
+        id=name, type_id="freight.tug", empty_kg=7000.0, top_speed_mps=20.0, mover=Moved(),
         capacity=kind.capacity, fleet=kind, state="standing", place="yard", on_duty=True,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from sim.engine.freight.craft import Craft, Goal
-from sim.engine.freight.plans import check_plans, may_carry
+from sim.engine.freight.plans import check_plans
 from sim.errors import ControllerError
 from sim.freight import Call, FreightTask, Order, Rest
 from tests.unit.engine.freight.build import DEPOTS, SITES, craft, order, traits
@@ -124,9 +124,9 @@ def test_what_is_being_handled_stays_as_it_is(bay_of: str | None) -> None:
 
 
 def test_a_fleet_may_carry_what_fits_its_kinds_classes_sites_and_room() -> None:
-    assert may_carry(traits(), order())
-    assert may_carry(traits(), order(classes=("av_truck",)))
-    assert not may_carry(traits(), order(classes=("robot",)))
-    assert not may_carry(traits(), order(pallets=6.5))
-    assert not may_carry(traits(), order(mass_kg=4000.5))
-    assert not may_carry(traits(sites=frozenset({"cams"})), order())
+    assert traits().may_carry(order())
+    assert traits().may_carry(order(classes=("av_truck",)))
+    assert not traits().may_carry(order(classes=("robot",)))
+    assert not traits().may_carry(order(pallets=6.5))
+    assert not traits().may_carry(order(mass_kg=4000.5))
+    assert not traits(sites=frozenset({"cams"})).may_carry(order())

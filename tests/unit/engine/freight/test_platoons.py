@@ -56,7 +56,7 @@ class FakeRoad:
 
 def craft(name: str, vehicle_class: FreightClass = "av_truck") -> Craft:
     return Craft(
-        id=name, type_id="t", length_m=9, empty_kg=7000, top_speed_mps=TOP, mover=None,  # type: ignore[arg-type]
+        id=name, type_id="t", empty_kg=7000, top_speed_mps=TOP, mover=None,  # type: ignore[arg-type]
         fleet=traits(vehicle_class=vehicle_class),
     )  # fmt: skip
 
