@@ -46,10 +46,10 @@ class TravelTimes:
         return self._along(a, b, self.length_m, self.leg_m)
 
     def _along(self, a: Location, b: Location, edge: Floats, leg: Floats) -> float:
-        head, tail = a.pos_m / self.length_m[a.edge], b.pos_m / self.length_m[b.edge]
+        head, tail = a.pos_m / self.length_m.item(a.edge), b.pos_m / self.length_m.item(b.edge)
         if a.edge == b.edge and b.pos_m >= a.pos_m:
-            return float((tail - head) * edge[a.edge])
-        return float((1 - head) * edge[a.edge] + leg[a.edge, b.edge] + tail * edge[b.edge])
+            return float((tail - head) * edge.item(a.edge))
+        return float((1 - head) * edge.item(a.edge) + leg.item(a.edge, b.edge) + tail * edge.item(b.edge))
 
 
 @dataclass(frozen=True, slots=True)

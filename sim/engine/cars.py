@@ -36,7 +36,8 @@ class CarWatch:
     def step(self, facts: StepFacts) -> list[Event]:
         """Return the facts of one step."""
         self._departed(facts)
-        return [*self._parked(facts), *self._ended(facts)]
+        events = list(self._parked(facts)) if facts.stop_started or facts.stop_ended else []
+        return events + list(self._ended(facts)) if facts.arrived else events
 
     def _departed(self, facts: StepFacts) -> None:
         for vehicle_id in facts.departed:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sim.engine.body import WorldBody
 from sim.engine.dwells import Dwells
-from sim.engine.freight.run import FreightRun
+from sim.engine.freight.run import GOODS_SAMPLE_S, FreightRun
 from sim.engine.inputs import options, write_inputs
 from sim.engine.meeting import meeting_points
 from sim.engine.observer import FleetVehicle, Observer
@@ -228,7 +228,8 @@ class Loop:
         """Learn travel times from the traffic on each edge, for those who plan with them."""
         riders = self._controlled and self._observer.unsettled > 0 and self._resolved.controller is not None
         goods = self._freight is not None and self._resolved.dispatcher is not None and self._freight.has_orders
-        if not (riders or goods) or not _due(now, SAMPLE_S, self._resolved.scenario.time.step_s):
+        period_s = SAMPLE_S if riders else GOODS_SAMPLE_S
+        if not (riders or goods) or not _due(now, period_s, self._resolved.scenario.time.step_s):
             return
         traffic = self._port.edge_counts(self._resolved.graph.ids)
         if riders:

@@ -108,16 +108,20 @@ class Observer:
 
     def step(self, facts: StepFacts) -> list[Event]:
         """Return the facts of one step, in the order in which they can follow from one another."""
-        now = facts.time_s
-        return [
-            *self._submitted(now),
-            *self._vehicles(facts),
-            *self.cars.step(facts),
-            *self._departed(facts),
-            *self._stops(facts),
-            *self._arrived(facts),
-            *self._walks(now),
-        ]
+        now, events = facts.time_s, list[Event]()
+        if self._pending:
+            events += self._submitted(now)
+        events += self._vehicles(facts)
+        events += self.cars.step(facts)
+        if facts.persons_departed:
+            events += self._departed(facts)
+        if self._watched or facts.stop_started or facts.stop_ended:
+            events += self._stops(facts)
+        if facts.persons_arrived:
+            events += self._arrived(facts)
+        if self._walking:
+            events += self._walks(now)
+        return events
 
     def settle(self, person_id: str) -> None:
         """Note that a rider will not be served and leaves."""
@@ -143,7 +147,7 @@ class Observer:
 
     def _vehicles(self, facts: StepFacts) -> Iterator[Event]:
         now = facts.time_s
-        for vehicle_id in sorted(facts.departed):
+        for vehicle_id in sorted(self.fleet.keys() & facts.departed):
             vehicle = self.fleet.get(vehicle_id)
             if vehicle is not None:
                 vehicle.started_s = now

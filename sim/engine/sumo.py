@@ -9,10 +9,9 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from sim.errors import EngineError, SetupError
 from sim.system import missing_libraries, sumo_binary, sumo_env, sumo_home
@@ -42,8 +41,7 @@ DRIVING_STAGE = 3
 HELD_S = 1e6  # longer than any run
 
 
-@dataclass(frozen=True, slots=True)
-class StepFacts:
+class StepFacts(NamedTuple):
     """What one step reported; `expected` counts vehicles and persons that are still to come or under way."""
 
     time_s: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
@@ -64,8 +64,7 @@ class Greedy(Dispatcher):
         out = Counter(standing.vehicle.fleet for standing in standings if standing.out)
         self._retry_s = {one: at_s for one, at_s in self._retry_s.items() if one in outlook.waiting}
         for order in self._due(outlook, list(fleet.values())):
-            offers = (self._offer(outlook, one, order, out[one.vehicle.fleet]) for one in fleet.values())
-            best = min((offer for offer in offers if offer is not None), default=None)
+            best = min(self._offers(outlook, fleet.values(), order, out), default=None)
             if best is None:
                 continue
             if best.wait_s > 0:
@@ -95,6 +94,22 @@ class Greedy(Dispatcher):
             for able in [[fleet for fleet in outlook.fleets.values() if fleet.may_carry(order)]]
         ]
         return [outlook.waiting[order_id] for _, order_id in sorted(due)]
+
+    def _offers(
+        self, outlook: Outlook, standings: Iterable[Standing], order: Order, out: Mapping[str, int]
+    ) -> Iterator[Offer]:
+        """Yield what each vehicle can do for an order; of those that wait alike at one place the first that can."""
+        alike = set()
+        for one in standings:
+            idle = not (one.out or one.calls or one.fixed or one.on_board)
+            like = one.vehicle.fleet, one.location, one.time_s
+            if idle and like in alike:
+                continue
+            offer = self._offer(outlook, one, order, out[one.vehicle.fleet])
+            if offer is not None:
+                yield offer
+                if idle:
+                    alike.add(like)
 
     def _offer(self, outlook: Outlook, standing: Standing, order: Order, out: int) -> Offer | None:
         """Return the best that a vehicle can do for an order."""

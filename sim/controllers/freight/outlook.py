@@ -238,8 +238,10 @@ class Outlook:
 
     def book(self, standing: Standing, calls: Sequence[Call]) -> Forecast:
         """Book the bays of a plan, in place of those of the vehicle's plan before; return how it will go."""
-        for ledger in self.ledgers.values():
-            ledger.release(standing.vehicle.id)
+        before = self.booked.get(standing.vehicle.id)
+        if before is not None and before.times:
+            for ledger in self.ledgers.values():
+                ledger.release(standing.vehicle.id)
         found = self.booked[standing.vehicle.id] = self.forecast(standing, calls)
         for call, one in zip(calls, found.times, strict=False):
             if math.isfinite(one.slot.begin_s):

@@ -71,8 +71,8 @@ class Craft:
         What permits let it drive where it is, `top_speed_mps` at most.
     walks
         Whether it is a robot.
-    cargo
-        Orders on board, by id.
+    cargo, load
+        Orders on board, by id, and what they take together.
     state, goal
         `goal` is where it drives, else None. One that is `away` drives out of the network.
     place
@@ -101,6 +101,7 @@ class Craft:
     capacity_kwh: float | None = None
     plan: list[FreightTask] = field(default_factory=list)
     cargo: dict[str, Order] = field(default_factory=dict)
+    load: Cargo = NOTHING
     state: State = "off_duty"
     goal: Goal | None = None
     place: str | None = None
@@ -127,12 +128,24 @@ class Craft:
         self.allowed_mps = self.top_speed_mps
 
     @property
-    def load(self) -> Cargo:
-        """What it carries, altogether."""
-        total = NOTHING
+    def mass_kg(self) -> float:
+        """Its mass with what it carries."""
+        return self.empty_kg + self.load.mass_kg
+
+    def take(self, order: Order) -> None:
+        """Take an order on board."""
+        self.cargo[order.id] = order
+        self._weigh()
+
+    def give(self, order_id: str) -> None:
+        """Hand an order out."""
+        del self.cargo[order_id]
+        self._weigh()
+
+    def _weigh(self) -> None:
+        self.load = NOTHING
         for order in self.cargo.values():
-            total = total.plus(order.cargo)
-        return total
+            self.load = self.load.plus(order.cargo)
 
     @property
     def call(self) -> Call | None:

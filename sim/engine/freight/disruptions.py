@@ -34,6 +34,11 @@ class Disruptions:
         self._to_come = sorted(disruptions, key=lambda one: one.begin_s, reverse=True)
         self._current: list[Disruption] = []
 
+    @property
+    def any(self) -> bool:
+        """Whether something is still to go wrong, or does now."""
+        return bool(self._to_come or self._current)
+
     def step(self, now_s: float, seen: Mapping[str, Seen]) -> Iterator[Event]:
         """Begin and end what is due; who has broken down on its way to a place stands still again."""
         while self._to_come and self._to_come[-1].begin_s <= now_s:

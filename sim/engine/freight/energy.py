@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from sim.engine.freight.craft import Craft
+from sim.engine.freight.craft import Craft, State
 from sim.engine.freight.port import FreightPort
 from sim.events import Event
 from sim.freight_document import Charging, Freight
@@ -37,6 +37,9 @@ class _Battery:
     since_s: float = 0.0
     drawing: bool = False
     known: bool = False
+    state: State = "off_duty"
+    place: str | None = None
+    on_road: bool = False
     base_wh: tuple[float, float] = (0.0, 0.0)
 
 
@@ -105,10 +108,12 @@ class Meter:
             self._read_s = now_s
         for name, battery in self._batteries.items():
             craft = self._crafts[name]
-            if craft.state == "off_duty":
-                continue
+            drives = name in on_road
+            if craft.state == battery.state and craft.place == battery.place and drives == battery.on_road:
+                continue  # most of them, in most steps
+            battery.state, battery.place, battery.on_road = craft.state, craft.place, drives
             hub = craft.place if craft.place in self._hubs and craft.state != "staged" else None
-            if craft.state == "driving" and name not in on_road and craft.left in self._hubs:
+            if craft.state == "driving" and not drives and craft.left in self._hubs:
                 hub = craft.left  # it stands there until SUMO lets it go, even if it came and was sent on in one step
             drawing = craft.state in AUXILIARY_STATES
             if hub != battery.hub or drawing != battery.drawing:

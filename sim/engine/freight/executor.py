@@ -67,6 +67,7 @@ class Executor:
         self._graph, self._passes = graph, passes
         self._service = Service(sites, orders, compound)
         self.crafts = crafts
+        self._gate_edges = {edge for site in sites.values() for edge in (site.gate.area.edge, *site.gate.before_m)}
         self._leaving_bay: set[str] = set()
         self._leaving_site: dict[str, str] = {}
         self._to_turn: set[str] = set()
@@ -130,13 +131,16 @@ class Executor:
         """Take in what happened in one step and let vehicles do what comes next; `walked` are robots now at a door."""
         self._now, self._seen = facts.time_s, seen
         self._arrive(facts, walked)
-        self._turn_late()
-        self._leave_bays(seen)
+        if self._to_turn:
+            self._turn_late()
+        if self._leaving_bay or self._leaving_site:
+            self._leave_bays(seen)
         self._pass_gates(seen)
         self._watch_queues(seen)
         for craft in self.crafts.values():
             if craft.state == "handling":
-                self._handle(craft)
+                if craft.service_end_s is None or craft.service_end_s <= self._now:
+                    self._handle(craft)
             elif craft.state == "standing" and (craft.plan or craft.fleet is None or craft.place != craft.fleet.depot):
                 self._proceed(craft)  # with nothing to do at its depot it stays there
         self._call()
@@ -157,10 +161,8 @@ class Executor:
         self._events += events
 
     def _arrive(self, facts: StepFacts, walked: Collection[str]) -> None:
-        for vehicle_id in sorted({*facts.stop_started, *walked}):
-            craft = self.crafts.get(vehicle_id)
-            if craft is None:
-                continue
+        for vehicle_id in sorted(self.crafts.keys() & {*facts.stop_started, *walked}):
+            craft = self.crafts[vehicle_id]
             if craft.goal is not None:
                 self._stop(craft, craft.goal)
         for vehicle_id in sorted(self.crafts.keys() & facts.arrived):
@@ -226,7 +228,8 @@ class Executor:
     # --- at a place ------------------------------------------------------------------------------------------------
 
     def _handle(self, craft: Craft) -> None:
-        self._tell(*self._service.wait(craft, self._now))
+        if craft.service_end_s is None:
+            self._tell(*self._service.wait(craft, self._now))
         if not self._service.is_over(craft, self._now):
             return
         self._tell(*self._service.end(craft, self._now))
@@ -339,6 +342,8 @@ class Executor:
     def _pass_gates(self, seen: Mapping[str, Seen]) -> None:
         reached = []
         for vehicle_id, where in seen.items():
+            if where.edge not in self._gate_edges:
+                continue
             craft = self.crafts.get(vehicle_id)
             if craft is None or craft.goal is None or craft.goal.kind != "gate" or vehicle_id in self._leaving_bay:
                 continue

@@ -102,8 +102,7 @@ class Guard:
         """Return what a permit looks at in a vehicle; None for one whose class no permit names."""
         if craft.fleet is None or not self._book.regulated(craft.fleet.vehicle_class):
             return None
-        mass_kg = craft.empty_kg + craft.load.mass_kg
-        return Subject(craft.fleet.vehicle_class, self._crews[craft.fleet.name], mass_kg)
+        return Subject(craft.fleet.vehicle_class, self._crews[craft.fleet.name], craft.mass_kg)
 
     def windows(self, fleet: str, subject: Subject) -> tuple[DrivingWindow, ...]:
         """Return when a fleet's vehicle may be on the roads between its depot and all its sites."""
@@ -209,11 +208,11 @@ class Guard:
     def _cap(self, now_s: float, crafts: Mapping[str, Craft], seen: Mapping[str, Seen]) -> None:
         """Cap the speed of vehicles by the edge they are on and the ones they come to next."""
         for vehicle_id, where in seen.items():
-            craft = crafts.get(vehicle_id)
-            if craft is None or where.edge.startswith(":"):
-                continue
             edge, cap_mps = self._capped.get(vehicle_id, ("", math.inf))
-            if edge == where.edge:
+            if edge == where.edge or where.edge.startswith(":"):
+                continue
+            craft = crafts.get(vehicle_id)
+            if craft is None:
                 continue
             subject = self.subject(craft)
             if subject is None:

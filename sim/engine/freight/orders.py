@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sim.errors import ControllerError
@@ -33,9 +34,14 @@ class OrderBook:
         """How many are neither delivered nor failed."""
         return len(self._to_come) + len(self.waiting) + len(self.on_board)
 
+    @property
+    def next_s(self) -> float:
+        """When the next order is released."""
+        return self._to_come[-1].released_s if self._to_come else math.inf
+
     def release(self, now_s: float) -> Iterator[Event]:
         """Let the orders whose time has come wait."""
-        while self._to_come and self._to_come[-1].released_s <= now_s:
+        while self.next_s <= now_s:
             order = self._to_come.pop()
             self.waiting[order.id] = order
             yield OrderReleased(

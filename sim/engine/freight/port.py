@@ -16,8 +16,8 @@ PARKING, PARKING_AREA = 1, 64  # SUMO's flags for a stop beside the lane, and at
 _AT_PARKING = PARKING | PARKING_AREA
 _AS_OTHERS = 0b011001010101  # SUMO's own lane change mode
 _NOT_FASTER = 0b011001000101  # without changes to drive faster
-_ROAD, _LANE, _LANE_POS, _SPEED, _POSITION, _DISTANCE = 0x50, 0x51, 0x56, 0x40, 0x42, 0x84
-_SEEN = (_ROAD, _LANE, _LANE_POS, _SPEED, _POSITION, _DISTANCE)
+_LANE, _LANE_POS, _SPEED, _POSITION, _DISTANCE = 0x51, 0x56, 0x40, 0x42, 0x84
+_SEEN = (_LANE, _LANE_POS, _SPEED, _POSITION, _DISTANCE)
 
 
 class Seen(NamedTuple):
@@ -105,10 +105,10 @@ class FreightPort:
         """Return the watched vehicles that are on the road, as they were at the end of the last step."""
         found = {}
         for vehicle_id, values in self._vehicles.getAllSubscriptionResults().items():
-            if values and values[_LANE]:
+            if values and (lane := values[_LANE]):
                 x, y = values[_POSITION]
                 found[vehicle_id] = Seen(
-                    values[_ROAD], values[_LANE], values[_LANE_POS], values[_SPEED], x, y, values[_DISTANCE]
+                    lane.rpartition("_")[0], lane, values[_LANE_POS], values[_SPEED], x, y, values[_DISTANCE]
                 )  # fmt: skip
         return found
 

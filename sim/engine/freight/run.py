@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 
@@ -37,6 +38,10 @@ from sim.rundir import RunDir
 from sim.scenario import Scenario
 from sim.vehicle_classes import PermitClass
 from sim.world import Location
+
+GOODS_SAMPLE_S, GOODS_REFRESH_S, GOODS_REFRESH_ALL_S = 30.0, 300.0, 3600.0
+"""Travel times of goods are learnt less often than those of riders: windows are of half an hour, not of minutes, and
+freight goes to no other places than its sites and depots."""
 
 
 class FreightRun:
@@ -86,6 +91,8 @@ class FreightRun:
             self._document.disruptions, crafts=self._crafts, sites=self._sites, set_hub_kw=self._set_hub_kw
         )
         self._seen: dict[str, Seen] = {}
+        self._next_duty_s = -math.inf
+        self._walk = any(craft.walks for craft in self._crafts.values())
         self.world = FreightBody(
             self._port, run, graph=graph, fleets=setup.fleets, times=self._times, executor=self._executor,
             orders=self._orders, sites=self._sites,
@@ -115,7 +122,10 @@ class FreightRun:
             key = traits.vehicle_class, caps.tobytes()
             if key not in shared:
                 graph = class_graph(self._graph, traits.vehicle_class, caps)
-                shared[key] = EdgeTimes(graph, vclass=traits.vehicle_class, time_s=time_s, caps_mps=caps)
+                shared[key] = EdgeTimes(
+                    graph, vclass=traits.vehicle_class, time_s=time_s, caps_mps=caps,
+                    refresh_s=GOODS_REFRESH_S, refresh_all_s=GOODS_REFRESH_ALL_S,
+                )  # fmt: skip
             found[name] = shared[key]
         return found
 
@@ -223,8 +233,15 @@ class FreightRun:
     def step(self, facts: StepFacts) -> list[Event]:
         """Return the facts of one step."""
         now = facts.time_s
-        self._seen = {**self._port.seen(), **self._robots.seen()}
-        events = [*self._orders.release(now), *self._disruptions.step(now, self._seen), *self._lorries.enter(facts)]
+        self._seen = self._port.seen()
+        if self._walk:
+            self._seen |= self._robots.seen()
+        events: list[Event] = []
+        if self._orders.next_s <= now:
+            events += self._orders.release(now)
+        if self._disruptions.any:
+            events += self._disruptions.step(now, self._seen)
+        events += self._lorries.enter(facts)
         if self._cars is not None:
             events += self._cars.step(facts)
         self._guard.turn(now, self._crafts, self._seen)
@@ -234,7 +251,8 @@ class FreightRun:
         if self._platoons is not None:
             events += self._platoons.step(now, self._seen)
         events += self._meter.step(now, self._seen.keys())
-        events += self._duties(now)
+        if now >= self._next_duty_s:
+            events += self._duties(now)
         events += self._monitor.step(now, self._sightings())
         events += self._lorries.leave(facts, self._seen)
         self.world.look(now, self._seen)
@@ -242,6 +260,8 @@ class FreightRun:
 
     def _walked(self, facts: StepFacts) -> Collection[str]:
         """Return the robots that stand at a door since this step, those at their depot since the begin among them."""
+        if not self._walk:
+            return ()
         began = [name for name in facts.persons_departed if name in self._crafts]
         return [*self._robots.arrived(), *began]
 
@@ -263,6 +283,14 @@ class FreightRun:
                 yield self._started(craft, now)
             elif craft.on_duty and now >= traits.duty_end_s and self._is_home(craft):
                 yield self._retire(craft, now)
+        self._next_duty_s = min(map(self._changes_s, self._crafts.values()), default=math.inf)
+
+    @staticmethod
+    def _changes_s(craft: Craft) -> float:
+        """Return when a vehicle's duty begins or, once it has begun, may end."""
+        if craft.fleet is None or (craft.started_s is not None and not craft.on_duty):
+            return math.inf
+        return craft.fleet.duty_end_s if craft.on_duty else craft.fleet.duty_begin_s
 
     @staticmethod
     def _is_home(craft: Craft) -> bool:
@@ -316,8 +344,7 @@ class FreightRun:
                                seen.y, seen.speed_mps, on_road=True)  # fmt: skip
             elif craft is not None and craft.fleet is not None:
                 traits = craft.fleet
-                mass_kg = craft.empty_kg + craft.load.mass_kg
-                yield Sighting(vehicle_id, traits.vehicle_class, traits.name, fleets[traits.name].crew, mass_kg,
+                yield Sighting(vehicle_id, traits.vehicle_class, traits.name, fleets[traits.name].crew, craft.mass_kg,
                                seen.lane, seen.x, seen.y, seen.speed_mps, on_road=True)  # fmt: skip
             elif self._cars is not None and vehicle_id in self._cars.driving:
                 crew = self._document.finished_cars.crew if self._document.finished_cars is not None else "none"

@@ -65,7 +65,7 @@ class Service:
         odometer_m, moved = craft.mover.odometer_m(craft.id), [0.0, 0.0]
         for order_id in call.unload:
             order = self._orders.deliver(order_id)
-            del craft.cargo[order_id]
+            craft.give(order_id)
             moved[0] += order.cargo.pallets
             yield OrderDelivered(
                 time_s=now_s, order_id=order_id, vehicle_id=craft.id, site=site, odometer_m=odometer_m,
@@ -73,7 +73,8 @@ class Service:
                 pallets=order.cargo.pallets,
             )  # fmt: skip
         for order_id in call.load:
-            order = craft.cargo[order_id] = self._orders.load(order_id)
+            order = self._orders.load(order_id)
+            craft.take(order)
             moved[1] += order.cargo.pallets
             yield OrderLoaded(
                 time_s=now_s, order_id=order_id, vehicle_id=craft.id, site=site, odometer_m=odometer_m,
@@ -83,4 +84,4 @@ class Service:
             time_s=now_s, vehicle_id=craft.id, site=site, pallets_in=moved[0], pallets_out=moved[1]
         )  # fmt: skip
         if call.load or call.unload:
-            craft.mover.set_mass(craft.id, craft.empty_kg + craft.load.mass_kg)
+            craft.mover.set_mass(craft.id, craft.mass_kg)
