@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,6 +20,9 @@ from sim.dispatch import lns
 from sim.dispatch.relax import relax
 from sim.freight import Call, FreightWorld, Order
 
+SEARCH_S = 120.0
+"""After so long plans are searched anew though nothing has come: travel times have changed."""
+
 Plan = tuple[tuple[str, bool], ...]
 """Orders as a vehicle goes to them: loaded (True) or unloaded."""
 
@@ -30,8 +34,8 @@ class RollingParameters(FreightParameters):
         200,
         ge=0,
         le=1_000_000,
-        description="tries to improve the plans each time; a number and not a time, so that the result does not "
-        "depend on the machine",
+        description="tries to improve the plans each time that an order or a vehicle has come, and every two minutes; "
+        "a number and not a time, so that the result does not depend on the machine",
     )
     most_orders: int = Field(
         100,
@@ -81,6 +85,7 @@ class Rolling(Dispatcher):
         self._plans: dict[str, Plan] = {}
         self._fleets: dict[str, str] = {}
         self._passed: dict[str, set[str]] = {}
+        self._searched: dict[str, tuple[float, AbstractSet[str]]] = {}
 
     def start(self, world: FreightWorld) -> None:
         """Load the kernels before the simulated time begins to count."""
@@ -116,7 +121,8 @@ class Rolling(Dispatcher):
         before = [layout.stops(step for step in self._plans[one.vehicle.id] if step[0] in known) for one in standings]
         problem = relax(layout.problem(), before)
         found = lns.insert_all(problem, before)
-        if self._rolling.iterations:
+        there = {*known, *(one.vehicle.id for one in standings)}
+        if self._rolling.iterations and (found.unserved or self._is_due(name, outlook.time_s, there)):
             seed = int(outlook.time_s)
             found = lns.solve(problem, found.plans, iterations=self._rolling.iterations, seed=seed)
         for r in found.unserved:
@@ -127,6 +133,14 @@ class Rolling(Dispatcher):
             self._plans[standing.vehicle.id] = layout.plan(stops)
             handed[standing.vehicle.id] = self._due(outlook, standing, layout.calls(stops))
         return handed
+
+    def _is_due(self, fleet: str, now_s: float, there: AbstractSet[str]) -> bool:
+        """Whether to search: an order or a vehicle is there that was not the last time, or that is some time ago."""
+        searched_s, known = self._searched.get(fleet, (-math.inf, frozenset()))
+        if there <= known and now_s < searched_s + SEARCH_S:
+            return False
+        self._searched[fleet] = now_s, there
+        return True
 
     def _assign_fleets(
         self, outlook: Outlook, groups: Mapping[str, Sequence[Standing]], free: Mapping[str, Order]
