@@ -1,9 +1,10 @@
 """Freight for a day: 20 trucks, 400 orders, 8 bays at the plant, 24 hours.
 
-Three parts. `overhead`: the run against bare SUMO that replays it, in alternating pairs as in `benchmarks.overhead`;
+Four parts. `overhead`: the run against bare SUMO that replays it, in alternating pairs as in `benchmarks.overhead`;
 how near the replay comes is told by vehicle-km and by the times at which trucks and lorries reach their stops.
+`empty_roads`: the same without commuters, where SUMO has next to nothing to do; it has no bar.
 `controllers`: `rolling` against `greedy` on the same orders, with enough trucks and with too few, over seeds.
-`growth`: the same day with more orders and no more trucks or bays. All but the first with less of the background.
+`growth`: the same day with more orders and no more trucks or bays. The last two with hardly any other traffic.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ FEW_TRUCKS = 4
 """Under load: about as many as the orders keep busy all the time."""
 FACTORS = (1, 2, 4, 8)
 CONTROLLERS = ("greedy", "rolling")
-QUIET = ("demand.background.scale=0.01",)
-PARTS = ("overhead", "controllers", "growth")
+NO_COMMUTERS = ("demand.commuters=null", "demand.coaches=false", "demand.rail=null", "demand.visitors=null")
+QUIET = (*NO_COMMUTERS, "demand.background.scale=0.01")
+PARTS = ("overhead", "empty_roads", "controllers", "growth")
 FIGURES = ("otif", "tardiness_s", "freight_empty_ratio", "freight_km")
 
 
@@ -191,6 +193,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for part in chosen.parts:
         if part == "overhead":
             found[part] = measure_overhead(pairs=chosen.pairs, seed=1, overrides=changes)
+        elif part == "empty_roads":
+            found[part] = measure_overhead(pairs=chosen.pairs, seed=1, overrides=(*NO_COMMUTERS, *changes))
+            del found[part]["bar"], found[part]["passed"]
         elif part == "controllers":
             found[part] = compare_controllers(seeds=range(1, chosen.seeds + 1), overrides=changes)
         else:
