@@ -21,6 +21,7 @@ from sim.network.signals import retime
 from sim.network.stops import OffNetworkStop, place_stops
 from sim.network.survey import Tables
 from sim.network.tables import read_tables
+from sim.network.yields import slow_yields
 
 PROJECTION = "+proj=utm +zone=52 +ellps=WGS84 +datum=WGS84 +units=m +no_defs"
 NETCONVERT_OPTIONS = (
@@ -99,7 +100,7 @@ def build_network(name: str, *, out: Path | None = None, overlays: Sequence[str]
         work = Path(scratch)
         net_file = work / f"{name}.net.xml"
         warnings = netconvert(write_plain(tables, work, name), net_file, NETCONVERT_OPTIONS)
-        net_file.write_text(retime(net_file.read_text(encoding="utf-8"), tables), encoding="utf-8")
+        net_file.write_text(slow_yields(retime(net_file.read_text(encoding="utf-8"), tables)), encoding="utf-8")
         net = sumolib.net.readNet(str(net_file))
         graph = EdgeGraph.from_net(net_file)
         placement = place_stops(tables, net, graph)

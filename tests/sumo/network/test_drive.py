@@ -17,12 +17,18 @@ def network() -> Network:
 
 def drive(network: Network, routes: str, folder: Path, *, end_s: int) -> list[dict[str, str]]:
     """Run SUMO on some routes and return what its trip information says of those that arrived."""
-    demand, trips = folder / "demand.rou.xml", folder / "trips.xml"
-    demand.write_text(f"<routes>{routes}</routes>", encoding="utf-8")
-    options = ("-n", network.net_file, "-r", demand, "--tripinfo-output", trips, "--end", end_s, "--no-step-log")
-    command = [str(sumo_binary("sumo")), *map(str, options)]
-    subprocess.run(command, check=True, env=sumo_env(), capture_output=True)
+    trips = folder / "trips.xml"
+    told(network, routes, folder, "--tripinfo-output", str(trips), end_s=end_s)
     return [trip.attrib for trip in ET.parse(trips).getroot() if trip.tag == "tripinfo"]  # noqa: S314 (our own)
+
+
+def told(network: Network, routes: str, folder: Path, *more: str, end_s: int) -> str:
+    """Run SUMO on some routes and return its warnings."""
+    demand = folder / "demand.rou.xml"
+    demand.write_text(f"<routes>{routes}</routes>", encoding="utf-8")
+    options = ("-n", str(network.net_file), "-r", str(demand), "--end", str(end_s), "--no-step-log", *more)
+    command = [str(sumo_binary("sumo")), *options]
+    return subprocess.run(command, check=True, env=sumo_env(), capture_output=True, text=True).stderr
 
 
 def test_a_car_takes_about_a_quarter_of_an_hour_between_ggm_and_songjeong(network: Network, tmp_path: Path) -> None:
@@ -57,3 +63,25 @@ def test_the_access_from_nr22_carries_1700_cars_an_hour(network: Network, tmp_pa
         trips = [float(trip["timeLoss"]) for trip in arrived if trip["id"].rpartition(".")[0] == name]
         assert len(trips) >= 0.95 * rate / 2, name
         assert sum(trips) / len(trips) < 75, name
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nobody_turns_right_from_nr22_too_fast_to_let_others_go_first(
+    network: Network, tmp_path: Path, seed: int
+) -> None:
+    # the light of the cross street turns green when cars are a few metres from the turn
+    flows = (
+        ("works", "L052b-", "L001+", 2200),
+        ("through", "L052b-", "L048+", 150),
+        ("along", "L072-", "L001+", 200),
+        ("left", "L048-", "L001+", 150),
+        ("back", "L048-", "L052a+", 300),
+    )
+    routes = '<vType id="car" vClass="passenger"/>' + "".join(
+        f'<flow id="{name}" type="car" begin="0" end="1800" period="exp({rate / 3600:.4f})" from="{start}" to="{end}" '
+        'departLane="best" departSpeed="max"/>'
+        for name, start, end, rate in flows
+    )
+    warnings = told(network, routes, tmp_path, "--seed", str(seed), end_s=1800)
+    assert "emergency braking" not in warnings
+    assert "collision" not in warnings
