@@ -115,7 +115,7 @@ class PartFamily(Model):
     lot: Sourced[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(description="pieces of one order")
     pieces_per_pallet: SourcedPositive
     kg_per_piece: SourcedPositive
-    stock: SourcedCount = Field(description="pieces at the line when the work begins")
+    stock: SourcedCount = Field(description="pieces at the line when the work begins, at most")
     safety_stock: SourcedCount = SourcedCount(value=0, source="none")
     lead_s: SourcedPositive = SourcedPositive(value=3600, source="called an hour ahead")
     window_s: SourcedPositive = SourcedPositive(value=1800, source="half an hour, the line has no room for more")
@@ -128,6 +128,10 @@ class Line(Model):
     cars_per_h: Sourced[Annotated[float, Field(gt=0, le=1000)]]
     work: tuple[Work, ...] = Field(min_length=1)
     parts: dict[Name, PartFamily] = Field(default_factory=dict)
+    stock_spread_lots: SourcedRate = Field(
+        SourcedRate(value=0, source="the same stock every day"),
+        description="lots by which a family's stock may be less than `stock` when the work begins, drawn by the seed",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

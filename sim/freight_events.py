@@ -13,6 +13,16 @@ from sim.events import Event, event
 # --- orders ----------------------------------------------------------------------------------------------------
 
 
+@event("stock_counted", site="ggm", family="bumper", pieces=92.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockCounted(Event):
+    """What is at a line of a part family when the run begins."""
+
+    site: str
+    family: str
+    pieces: float
+
+
 @event(
     "order_released", order_id="bumper.007", order_kind="part", family="bumper", origin="cams", destination="ggm",
     pallets=6.0, mass_kg=1800.0, pieces=48, earliest_s=30000.0, latest_s=31800.0, direct_distance_m=2150.0,

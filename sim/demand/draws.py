@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from zlib import crc32
 
 import numpy as np
 from numpy.random import Generator, SeedSequence
@@ -16,6 +17,11 @@ Integers = NDArray[np.int64]
 def named_streams(seeds: SeedSequence, names: Sequence[str]) -> dict[str, SeedSequence]:
     """Spawn one child a name; a name added at the end leaves the streams of the others as they were."""
     return dict(zip(names, seeds.spawn(len(names)), strict=True))
+
+
+def stream_of(seeds: SeedSequence, name: str) -> SeedSequence:
+    """Return a stream that rests on a name and on no order of names."""
+    return SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, crc32(name.encode())))
 
 
 def pick(uniforms: Floats, weights: Floats) -> Integers:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from zlib import crc32
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 
-from sim.demand.draws import named_streams, poisson_times
-from sim.demand.line import finished_cars, part_orders
+from sim.demand.draws import named_streams, poisson_times, stream_of
+from sim.demand.line import counted_stock, finished_cars, line_of_day, part_orders
 from sim.demand.lorries import draw_lorries, gateway_ways
 from sim.demand.population import FinishedCar, Goods, Lorry
 from sim.errors import ScenarioError
 from sim.freight import Cargo, Order
-from sim.freight_document import Consignments, Freight
+from sim.freight_document import Consignments, Freight, Line
 from sim.network.catalog import Network
 from sim.network.freight_places import freight_places
 from sim.network.graph import EdgeGraph
@@ -26,8 +26,8 @@ STREAMS = ("time", "from", "to", "mass")
 def draw_goods(freight: Freight, time: Span, network: Network, graph: EdgeGraph, seeds: SeedSequence) -> Goods:
     """Draw what has to be moved in a run: part orders due, and all else that begins, in [begin, end).
 
-    Part orders and finished cars follow from the line and are the same for every seed. Each flow has streams of its
-    own by its name, so that a further one leaves the others as they are.
+    Part orders follow from the line and its stock on this day, finished cars from the line alone. Each flow and part
+    family has streams of its own by its name, so that a further one leaves the others as they are.
 
     Raises
     ------
@@ -38,18 +38,20 @@ def draw_goods(freight: Freight, time: Span, network: Network, graph: EdgeGraph,
     lorries: list[Lorry] = []
     for name, flow in freight.lorries.items():
         ways = gateway_ways(name, flow, places[flow.site], network, graph)
-        lorries += draw_lorries(name, flow, ways, time, _named(seeds, f"lorries.{name}"))
+        lorries += draw_lorries(name, flow, ways, time, stream_of(seeds, f"lorries.{name}"))
+    lines = {name: line_of_day(name, line, seeds) for name, line in freight.lines.items()}
     return Goods(
-        orders=_orders(freight, time, seeds),
+        orders=_orders(freight, lines, time, seeds),
         lorries=tuple(sorted(lorries, key=lambda lorry: (lorry.depart_s, lorry.vehicle_id))),
         cars=_cars(freight, time),
+        stock=tuple(one for line in lines.values() for one in counted_stock(line, time.begin_s)),
     )
 
 
-def _orders(freight: Freight, time: Span, seeds: SeedSequence) -> tuple[Order, ...]:
-    orders = [order for line in freight.lines.values() for order in part_orders(line, time)]
+def _orders(freight: Freight, lines: Mapping[str, Line], time: Span, seeds: SeedSequence) -> tuple[Order, ...]:
+    orders = [order for line in lines.values() for order in part_orders(line, time)]
     for name, flow in freight.consignments.items():
-        orders += consignments(name, flow, time, _named(seeds, f"consignments.{name}"))
+        orders += consignments(name, flow, time, stream_of(seeds, f"consignments.{name}"))
     drawn = {order.id for order in orders}
     for row in freight.orders:
         if row.id in drawn:
@@ -106,8 +108,3 @@ def _cars(freight: Freight, time: Span) -> tuple[FinishedCar, ...]:
         return ()
     name = freight.finished_cars.line
     return tuple(finished_cars(name, freight.lines[name], time))
-
-
-def _named(seeds: SeedSequence, name: str) -> SeedSequence:
-    """Return a stream that rests on a name and on no order of names."""
-    return SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, crc32(name.encode())))

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.random import SeedSequence, default_rng
 
-from sim.demand.draws import Floats
-from sim.demand.population import FinishedCar
+from sim.demand.draws import Floats, stream_of
+from sim.demand.population import FinishedCar, PartStock
 from sim.errors import ScenarioError
 from sim.freight import Cargo, Order
 from sim.freight_document import CARS, Line, PartFamily
 from sim.orders_file import MOST_ORDERS
 from sim.scenario import Span
+
+
+def line_of_day(name: str, line: Line, seeds: SeedSequence) -> Line:
+    """Return a line with the stock of one day: yesterday ended anywhere in the use of a lot.
+
+    Each family has its own draw, evenly between its `stock` and `stock_spread_lots` lots less, in whole pieces and not
+    below the safety stock: nothing is due before the work begins.
+    """
+    parts = {}
+    for part, family in line.parts.items():
+        room = family.stock.value - family.safety_stock.value
+        spread = max(min(math.floor(line.stock_spread_lots.value * family.lot.value), room), 0)
+        drawn = default_rng(stream_of(seeds, f"lines.{name}.parts.{part}")).random()
+        stock = family.stock.model_copy(update={"value": family.stock.value - math.floor(drawn * (spread + 1))})
+        parts[part] = family.model_copy(update={"stock": stock})
+    return line.model_copy(update={"parts": parts})
+
+
+def counted_stock(line: Line, begin_s: float) -> Iterator[PartStock]:
+    """Yield what of each family is at a line at a time: of what it used before, all lots due until then have come."""
+    worked_s = sum(max(0.0, min(end, begin_s) - begin) for begin, end in line.spans_s)
+    for name, family in line.parts.items():
+        used = family.per_car.value * line.cars_per_h.value / 3600 * worked_s
+        spare, lot = family.stock.value - family.safety_stock.value, family.lot.value
+        lots = max(0, math.ceil((used - spare) / lot - 1e-9)) if worked_s > 0 else 0
+        yield PartStock(line.site, name, round(family.stock.value + lots * lot - used, 3))
 
 
 def part_orders(line: Line, time: Span) -> list[Order]:

@@ -161,12 +161,22 @@ class FinishedCar:
 
 
 @dataclass(frozen=True, slots=True)
+class PartStock:
+    """What is at a line of a part family when the run begins."""
+
+    site: str
+    family: str
+    pieces: float
+
+
+@dataclass(frozen=True, slots=True)
 class Goods:
-    """What has to be moved, each tuple ordered by time and then id."""
+    """What has to be moved, each tuple ordered by time and then id, and what is at the lines already."""
 
     orders: tuple[Order, ...] = ()
     lorries: tuple[Lorry, ...] = ()
     cars: tuple[FinishedCar, ...] = ()
+    stock: tuple[PartStock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict
 from functools import cached_property
 
 from sim.demand.population import Goods
@@ -29,6 +30,7 @@ from sim.freight_events import (
     FreightVehicleRetired,
     FreightVehicleStarted,
     SiteOpened,
+    StockCounted,
 )
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
@@ -68,6 +70,7 @@ class FreightRun:
         self._crafts = {craft.id: craft for craft in self._fleet_crafts()}
         self._times = self._edge_times(scenario.time.begin_s)
         self._orders = OrderBook(goods.orders, distance_m=self._shortest_m)
+        self._stock = goods.stock
         self._cars = self._car_yard(goods)
         self._guard = self._make_guard()
         self._executor = Executor(
@@ -205,10 +208,12 @@ class FreightRun:
             else:
                 self._port.add_parked(craft.id, craft.type_id, area)
         self.world.look(now_s, {})
-        return [
+        counted = (StockCounted(time_s=now_s, **asdict(one)) for one in self._stock)
+        opened = (
             SiteOpened(time_s=now_s, site=name, bays=site.yard.bays, staging_places=site.yard.staging_places)
             for name, site in sorted(self._sites.items())
-        ]
+        )
+        return [*opened, *counted]
 
     @property
     def present(self) -> int:

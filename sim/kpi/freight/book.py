@@ -45,6 +45,7 @@ class FreightBook:
         self.cars = CarBook()
         self.permits = PermitBook()
         self.platoons = PlatoonBook()
+        self.counted: dict[tuple[str, str], float] = {}
         self._scenario = scenario
         self._freight: Freight | None = scenario.freight
         self._step: list[Event] = []
@@ -65,6 +66,8 @@ class FreightBook:
             self.hubs.take(event)
             self.permits.take(event)
             self.platoons.take(event)
+            if isinstance(event, fe.StockCounted):
+                self.counted[event.site, event.family] = event.pieces
         self._step.clear()
         if self._freight is not None:
             yield from self.trucks.settle_step()
@@ -93,7 +96,7 @@ class FreightBook:
             due_until_s=horizon_s if final else now_s, tolerance_s=freight.on_time_tolerance_s, final=final
         )
         until_s = min(float(span.end_s), horizon_s if final else now_s)
-        yield from stock_records(freight, orders, begin_s=float(span.begin_s), end_s=until_s)
+        yield from stock_records(freight, self.counted, orders, begin_s=float(span.begin_s), end_s=until_s)
         yield from self.sites.records(freight, begin_s=float(span.begin_s), now_s=now_s)
         efficiency = self.hubs.efficiency(freight)
         yield from activity_records(self.trucks, self.orders, freight, efficiency=efficiency, now_s=now_s)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +15,8 @@ _SLACK_PIECES = 1e-6
 
 Piece = tuple[float, float, float]
 """A stretch of time with a constant use: begin, end, pieces per second."""
+Counted = Mapping[tuple[str, str], float]
+"""Pieces at the begin of the run by site and part family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +43,36 @@ class Stock:
         return sum(end_s - begin_s for begin_s, end_s in self.out)
 
 
-def stocks(freight: Freight, orders: Iterable[OrderLedger], *, begin_s: float, end_s: float) -> list[Stock]:
-    """Return the course of every part family of every line within [begin_s, end_s]."""
+def stocks(
+    freight: Freight, counted: Counted, orders: Iterable[OrderLedger], *, begin_s: float, end_s: float
+) -> list[Stock]:
+    """Return the course within [begin_s, end_s] of every part family that was counted at a line."""
     orders = list(orders)
     found = []
     for _, line in sorted(freight.lines.items()):
         for family, part in sorted(line.parts.items()):
+            if (line.site, family) not in counted:
+                continue
             came = sorted(
                 (end.time_s, float(one.released.pieces))
                 for one in orders
                 for end in one.delivered[:1]
                 if (one.released.family, one.released.destination) == (family, line.site)
             )
-            course = _course(_at_begin(line, part, begin_s), _uses(line, _per_s(line, part), begin_s, end_s), came)
+            uses = _uses(line, _per_s(line, part), begin_s, end_s)
+            course = _course(counted[line.site, family], uses, came)
             times_s, pieces = zip(*course, strict=True)
             found.append(Stock(family, line.site, times_s, pieces, tuple(_outs(course))))
     return found
 
 
 def stock_records(
-    freight: Freight, orders: Iterable[OrderLedger], *, begin_s: float, end_s: float
+    freight: Freight, counted: Counted, orders: Iterable[OrderLedger], *, begin_s: float, end_s: float
 ) -> Iterator[KpiRecord]:
     """Yield minutes and numbers of stock-outs; none without part families or before the run has lasted."""
     if end_s <= begin_s:
         return
-    found = stocks(freight, orders, begin_s=begin_s, end_s=end_s)
+    found = stocks(freight, counted, orders, begin_s=begin_s, end_s=end_s)
     scopes = {ALL: found, **{family: [one for one in found if one.family == family] for family in _families(found)}}
     for scope, members in scopes.items():
         yield from total("stock_out_min", sum(one.out_s for one in members) / 60, n=len(members), scope=scope)
@@ -82,17 +88,6 @@ def _falls(stock: Stock) -> int:
     course = list(zip(stock.times_s, stock.pieces, strict=True))
     below = [pieces < -_SLACK_PIECES for _, pieces in course]
     return sum(now and not before for before, now in zip([False, *below], below, strict=False))
-
-
-def _at_begin(line: Line, part: PartFamily, begin_s: float) -> float:
-    """Return the stock when the run begins: of what the line used before, all lots due until then have come."""
-    stock, lot = float(part.stock.value), part.lot.value
-    worked_s = sum(max(0.0, min(b, begin_s) - a) for a, b in line.spans_s)
-    if worked_s <= 0 or not lot:
-        return stock
-    used = _per_s(line, part) * worked_s
-    lots = max(0, math.ceil((used - stock + part.safety_stock.value) / lot - 1e-9))
-    return stock + lots * lot - used
 
 
 def _per_s(line: Line, part: PartFamily) -> float:

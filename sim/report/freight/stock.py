@@ -52,7 +52,8 @@ def _stocks(run: ServiceRun) -> list[Stock]:
     if run.scenario.freight is None:
         return []
     begin_s, end_s = float(run.scenario.time.begin_s), min(float(run.scenario.time.end_s), run.horizon_s)
-    return stocks(run.scenario.freight, run.freight.orders.ledgers.values(), begin_s=begin_s, end_s=end_s)
+    orders = run.freight.orders.ledgers.values()
+    return stocks(run.scenario.freight, run.freight.counted, orders, begin_s=begin_s, end_s=end_s)
 
 
 def _draw(axes: Axes, run: ServiceRun, stock: Stock) -> None:

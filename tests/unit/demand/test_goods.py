@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.demand.goods import draw_goods
-from sim.demand.line import finished_cars, part_orders
-from sim.demand.population import Goods
+from sim.demand.line import counted_stock, finished_cars, line_of_day, part_orders
+from sim.demand.population import Goods, PartStock
 from sim.errors import ScenarioError
 from sim.freight import Cargo
 from sim.freight_document import Freight, Line
@@ -82,6 +82,43 @@ def test_too_little_stock_is_due_when_the_work_begins() -> None:
     assert [order.latest_s for order in part_orders(short, DAY)][:3] == [8 * H, 8 * H, 8 * H + 900]
 
 
+def test_a_day_begins_anywhere_in_the_use_of_a_lot() -> None:
+    made = line(stock_spread_lots=1, parts={"bumper": BUMPER, "seat": BUMPER})
+    days = [line_of_day("ggm", made, np.random.SeedSequence(seed)) for seed in range(400)]
+    assert days[7] == line_of_day("ggm", made, np.random.SeedSequence(7))
+    stocks = np.array([[family.stock.value for family in day.parts.values()] for day in days])
+    assert set(stocks.ravel()) == set(range(60, 101))
+    assert stocks.mean(axis=0) == pytest.approx([80, 80], abs=4 * 12 / 400**0.5)
+    assert abs(np.corrcoef(stocks.T)[0, 1]) < 4 / 400**0.5  # each family has a draw of its own
+    for day in days:
+        less = 100 - day.parts["bumper"].stock.value
+        first = next(order for order in part_orders(day, DAY) if order.family == "bumper")
+        assert first.latest_s == pytest.approx(10 * H - less / 40 * H, abs=0.001)
+
+
+def test_another_family_leaves_the_stock_of_the_others_as_it_is() -> None:
+    alone, both = (line(stock_spread_lots=1, parts=parts) for parts in ({"b": BUMPER}, {"a": BUMPER, "b": BUMPER}))
+    for seed in range(5):
+        seeds = np.random.SeedSequence(seed)
+        assert line_of_day("ggm", alone, seeds).parts["b"] == line_of_day("ggm", both, seeds).parts["b"]
+
+
+def test_no_day_begins_below_the_safety_stock() -> None:
+    wide = line(stock_spread_lots=5)
+    short = line(stock_spread_lots=5, parts={"bumper": BUMPER | {"stock": 10}})
+    for seed in range(100):
+        drawn = line_of_day("ggm", wide, np.random.SeedSequence(seed))
+        assert 20 <= drawn.parts["bumper"].stock.value <= 100
+        assert line_of_day("ggm", short, np.random.SeedSequence(seed)) == short
+
+
+def test_the_stock_when_a_run_begins_holds_the_lots_due_before() -> None:
+    count = {begin: next(counted_stock(line(), begin * H)) for begin in (6, 9, 10, 11, 12.25, 20)}
+    assert count[6] == PartStock("ggm", "bumper", 100)
+    # 40 pieces an hour from 08:00; the lot that is due as the run begins is still to come
+    assert [count[begin].pieces for begin in (9, 10, 11, 12.25, 20)] == [60, 20, 20, 20, 40]
+
+
 def test_cars_come_off_the_line_at_its_takt_and_not_in_breaks() -> None:
     cars = finished_cars("ggm", line(), DAY)
     times_s = [car.finished_s for car in cars]
@@ -146,10 +183,20 @@ def test_same_seed_same_goods_and_a_part_of_the_day_is_a_part_of_them(network: N
     other = draw(network, graph, seed=2)
     assert other.lorries != whole.lorries
     assert [one for one in other.orders if one.kind == "part"] == [one for one in whole.orders if one.kind == "part"]
+    assert whole.stock == other.stock == (PartStock("ggm", "bumper", 100),)
     morning = draw(network, graph, span=Span(begin_s=8 * H, end_s=11 * H))
     assert morning.lorries == tuple(one for one in whole.lorries if 8 * H <= one.depart_s < 11 * H)
     samples = [one for one in whole.orders if one.kind == "consignment" and 8 * H <= one.released_s < 11 * H]
     assert [one for one in morning.orders if one.kind == "consignment"] == samples
+
+
+def test_orders_and_the_counted_stock_are_of_the_same_day(network: Network, graph: EdgeGraph) -> None:
+    lines = {"ggm": LINE | {"stock_spread_lots": 1}}
+    days = [draw(network, graph, seed=seed, lines=lines, consignments={}, lorries={}) for seed in (1, 2, 3)]
+    assert len({day.stock for day in days}) > 1
+    for day in days:
+        until_s = (day.stock[0].pieces - 20) / 40 * H
+        assert day.orders[0].latest_s == pytest.approx(8 * H + until_s, abs=0.001)
 
 
 def test_another_flow_leaves_the_others_as_they_are(network: Network, graph: EdgeGraph) -> None:

@@ -153,6 +153,8 @@ def around() -> list[ev.Event]:
     """Return finished cars, a lorry and what the monitor saw."""
     return [
         fe.SiteOpened(time_s=0.0, site="ggm", bays=2, staging_places=4),
+        fe.StockCounted(time_s=0.0, site="ggm", family="bumper", pieces=10.0),
+        fe.StockCounted(time_s=0.0, site="ggm", family="seat", pieces=100.0),
         fe.CarFinished(time_s=100.0, vehicle_id="built.1", line="ggm", edge="A"),
         fe.CarFinished(time_s=200.0, vehicle_id="built.2", line="ggm", edge="A"),
         fe.CarStored(time_s=400.0, vehicle_id="built.1", stored=11, odometer_m=1000.0),

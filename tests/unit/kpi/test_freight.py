@@ -224,12 +224,12 @@ def test_a_stay_may_be_at_a_door_or_have_two_services() -> None:
     assert "gate_out of lorry.1 at ggm, it is in a bay" in breaches([*moved(), arrival, dock, service, left])
 
 
-def test_what_a_line_used_before_the_run_has_come_by_then() -> None:
+def test_a_course_begins_with_what_was_counted() -> None:
     line = scenario(**FREIGHT).freight
     assert line is not None
-    (bumper, _) = stocks(line, [], begin_s=1100, end_s=3600)
-    # 11 of 10 used by 1100: the lot that was due at 1000 is there
-    assert bumper.pieces[0] == pytest.approx(10 + 20 - 11)
+    (bumper,) = stocks(line, {("ggm", "bumper"): 19}, [], begin_s=1100, end_s=3600)
+    assert (bumper.family, bumper.pieces[0]) == ("bumper", 19)
+    assert bumper.pieces[-1] == pytest.approx(19 - (100 + 1800) / 100)  # 36 an hour, without the break
 
 
 def test_one_vehicle_may_follow_another_into_a_bay_within_a_step() -> None:

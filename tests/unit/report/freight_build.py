@@ -143,6 +143,8 @@ def _moved(scenario: Scenario, count: int, pace: float, rng: np.random.Generator
     yard = Yard({site: one.bays or 1 for site, one in scenario.freight.sites.items()})
     for site, bays in yard.bays.items():
         yield fe.SiteOpened(time_s=BEGIN_S, site=site, bays=bays, staging_places=4)
+    for family in _FAMILIES:
+        yield fe.StockCounted(time_s=BEGIN_S, site="ggm", family=family, pieces=30.0)
     fleet = [Truck(f"tug.{n}", BEGIN_S) for n in range(count)]
     for truck in fleet:
         yield fe.FreightVehicleStarted(
