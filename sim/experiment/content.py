@@ -10,7 +10,7 @@ from importlib.metadata import entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from sim.controllers.base import GROUP
+from sim.controllers.base import FREIGHT_GROUP, GROUP
 from sim.demand.tables import demand_files
 from sim.digest import PACKAGE, code_digest, digest
 from sim.network.catalog import Network, network_folder
@@ -18,8 +18,10 @@ from sim.runner.once import PACKAGES
 from sim.scenario import Scenario
 
 ROOMS = (
-    "controllers", "demand", "engine", "kpi", "network", "runner",
-    "demand_document", "documents", "events", "fields", "home", "rundir", "scenario", "system", "world",
+    "controllers", "demand", "dispatch", "engine", "kpi", "network", "permits", "runner",
+    "demand_document", "digest", "documents", "errors", "events", "fields", "fleet_document", "freight",
+    "freight_document", "freight_events", "home", "kernels", "orders_file", "permit_document", "platooning_document",
+    "rundir", "scenario", "system", "vehicle_classes", "world",
 )  # fmt: skip
 """What a run goes through; who changes one of them gets new runs."""
 WORDS = ("name", "title", "description")
@@ -32,13 +34,16 @@ def content_key(scenario: Scenario, network: Network) -> str:
     machine, and the code of the rooms that make a run, the controller's among them.
     """
     document = scenario.model_dump(mode="json", exclude=set(WORDS))
-    use = scenario.controllers.shuttle
+    used = scenario.controllers
     parts = {
         "scenario": document,
         "network": network.sha256,
         "tables": _tables(scenario.network, tuple(scenario.overlays)),
         "code": code_digest(*ROOMS),
-        "controller": controller_digest(use.use) if use is not None else None,
+        "controllers": [
+            controller_digest(use.use, group) if use is not None else None
+            for use, group in ((used.shuttle, GROUP), (used.freight, FREIGHT_GROUP))
+        ],
         "versions": _versions(),
         "machine": [platform.system(), platform.machine()],
     }
@@ -52,9 +57,9 @@ def _versions() -> dict[str, str]:
 
 
 @cache
-def controller_digest(name: str) -> str:
+def controller_digest(name: str, group: str) -> str:
     """Return a digest of a controller's package: that of an installed one is not in `code_digest`."""
-    entry = min(entry_points(group=GROUP, name=name), key=lambda one: one.value)
+    entry = min(entry_points(group=group, name=name), key=lambda one: one.value)
     top = entry.module.partition(".")[0]
     spec = find_spec(top)
     places = list(spec.submodule_search_locations or []) if spec else []

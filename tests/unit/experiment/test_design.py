@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import ast
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sim.digest import PACKAGE
 from sim.errors import NotFoundError, ScenarioError
 from sim.experiment import content
 from sim.experiment.design import Design, differences, plan
@@ -130,3 +133,24 @@ def test_the_key_follows_from_content_alone(monkeypatch: pytest.MonkeyPatch) -> 
     assert content.content_key(longer, network) != runs[0].key
     monkeypatch.setattr(content, "code_digest", lambda *_: "other code")
     assert content.content_key(scenario, network) != runs[0].key
+
+
+def test_the_key_holds_the_code_of_all_that_a_run_imports() -> None:
+    waiting = [PACKAGE / "runner" / "once.py", *(PACKAGE / "controllers").rglob("*.py")]
+    found: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imports(path)
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in found} - {"__init__"}
+    assert {"permits", "dispatch", "freight_document"} <= rooms <= set(content.ROOMS)
+
+
+def _imports(path: Path) -> Iterator[Path]:
+    """Yield the modules of this package that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("sim"):
+            for name in (node.module, *(f"{node.module}.{one.name}" for one in node.names)):
+                place = PACKAGE.parent.joinpath(*name.split("."))
+                yield from (one for one in (place.with_suffix(".py"), place / "__init__.py") if one.is_file())
