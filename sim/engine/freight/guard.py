@@ -51,7 +51,6 @@ class Guard:
     ) -> None:
         self._port, self._book, self._graph = port, book, graph
         self._classes = sorted(classes)
-        self._always = {"finished_car"}  # they come at any moment, and the guard does not see them
         self._crews, self._operators, self._edges = crews, operators, edges
         self._shelters = shelters
         self._travel_s, self._place_of, self._where_is = travel_s, place_of, where_is
@@ -144,8 +143,13 @@ class Guard:
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
-    def turn(self, now_s: float, crafts: Mapping[str, Craft], seen: Mapping[str, Seen]) -> None:
-        """Open, shut and cap as windows begin and end and vehicles move on; before anybody sets off in this step."""
+    def turn(
+        self, now_s: float, crafts: Mapping[str, Craft], seen: Mapping[str, Seen], *, others: Collection[str] = ()
+    ) -> None:
+        """Open, shut and cap as windows begin and end and vehicles move on; before anybody sets off in this step.
+
+        `others` are the classes of vehicles under way that are no crafts.
+        """
         changed = bool(self._changes) and self._changes[-1] <= now_s
         if changed:
             self._changes = [one for one in self._changes if one > now_s]
@@ -156,7 +160,7 @@ class Guard:
             craft.state == "off_duty" for craft in crafts.values()
         ):
             self._turned_s = now_s
-            on_road = {*self._always, *(self._class_of(crafts[name]) for name in seen if name in crafts)}
+            on_road = {*others, *(self._class_of(crafts[name]) for name in seen if name in crafts)}
             if self._stale:
                 self._stale = False
                 self.open(now_s, on_road)

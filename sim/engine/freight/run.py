@@ -247,9 +247,10 @@ class FreightRun:
         if self._disruptions.any:
             events += self._disruptions.step(now, self._seen)
         events += self._lorries.enter(facts)
+        cars_drive = self._cars is not None and bool(self._cars.driving)
+        self._guard.turn(now, self._crafts, self._seen, others=("finished_car",) if cars_drive else ())
         if self._cars is not None:
             events += self._cars.step(facts)
-        self._guard.turn(now, self._crafts, self._seen)
         events += self._executor.step(facts, self._seen, self._walked(facts))
         for craft, shelter in self._guard.leaving(now, self._crafts, self._seen):
             self._executor.hold(craft.id, shelter)

@@ -25,6 +25,7 @@ from sim.freight_events import (
     Violation,
 )
 from sim.scenario import Scenario
+from sim.vehicle_classes import VEHICLE_CLASSES
 from tests.sumo.engine.freight.plant import QUICK, TUG, Plant, order, permit, probed, scenario, there_and_back
 
 FLOW = {"site": "east", "per_day": 10, "gateways": {"A1": 1}, "handling_s": 60}
@@ -163,6 +164,28 @@ def test_cars_begin_with_the_stock_of_the_morning_and_drive_under_their_permit(
     assert (stored.stored, stored.time_s > 120) == (2, True)
     assert fastest[0] == pytest.approx(20, abs=0.1)
     assert ran.only(Violation) == []
+
+
+def test_when_the_hours_of_cars_are_over_their_lanes_are_shut_behind_the_last_of_them(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One finished too late for the first window waits at the line for the next, and finds the lanes open again."""
+    is_open: dict[float, bool] = {}
+    driving: dict[float, bool] = {}
+
+    def look(library: Any, facts: StepFacts) -> None:  # noqa: ANN401 (libsumo has no types)
+        is_open[facts.time_s] = VEHICLE_CLASSES["finished_car"].sumo not in library.lane.getDisallowed("C0D0_1")
+        driving[facts.time_s] = any(name.startswith("built.") for name in library.vehicle.getIDList())
+
+    probed(monkeypatch, look)
+    hours = [{"begin_s": 0, "end_s": 100}, {"begin_s": 400, "end_s": 600}]
+    where = with_cars(permits={"cars": permit(classes=["finished_car"], windows=hours)}, end_s=800, drain_s=0)
+    ran = plant.run(lambda _: None, cars=[built(0, finished_s=90.0), built(1, finished_s=150.0)], where=where)
+    first, last = (one.time_s for one in ran.only(CarStored))
+    assert 100 < first < 400 < last
+    assert all(is_open[time_s] for time_s, drives in driving.items() if drives), "none is caught by a shut lane"
+    assert not any(is_open[float(t)] for t in range(int(first) + 12, 400))
+    assert not any(is_open[float(t)] for t in range(620, 800))
 
 
 def test_a_truck_may_not_use_the_name_of_a_car(plant: Plant) -> None:

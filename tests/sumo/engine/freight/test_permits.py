@@ -136,7 +136,7 @@ def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Guard, "may_leave", lambda *_: True)
     monkeypatch.setattr(Guard, "leaving", lambda *_: [])
     monkeypatch.setattr(Guard, "_cap", lambda *_: None)
-    monkeypatch.setattr(Guard, "turn", lambda *_: None)  # lanes stay open: those of all hours are
+    monkeypatch.setattr(Guard, "turn", lambda *_, **__: None)  # lanes stay open: those of all hours are
 
 
 @pytest.mark.parametrize(
