@@ -187,6 +187,25 @@ class FreightVehicleRetired(Event):
     fuel_kg: float | None = None
 
 
+@event("battery_empty", vehicle_id="tug.03", edge="L021c+", odometer_m=84210.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryEmpty(Event):
+    """A vehicle used more than its battery held, for the first time on this duty; SUMO lets it drive on."""
+
+    vehicle_id: str
+    edge: str
+    odometer_m: float
+
+
+@event("battery_shortfall", vehicle_id="tug.03", shortfall_wh=1250.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryShortfall(Event):
+    """How much of what a vehicle consumed on its duty its battery did not hold; only where it ran empty."""
+
+    vehicle_id: str
+    shortfall_wh: float
+
+
 # --- sites -----------------------------------------------------------------------------------------------------
 
 

@@ -128,6 +128,11 @@ def _energy() -> list[Kpi]:
             definition="freight_energy_kwh / transport_tkm of the same vehicles, empty km included"),
         kpi("freight_charge_change_kwh", "kWh", "Charge gained", source="own",
             definition="what batteries held at the end of duty − at its begin: what was charged late or early"),
+        kpi("freight_batteries_empty", "vehicles", "Batteries run empty", source="own",
+            definition="vehicles that used more than their battery held. SUMO lets them drive on, and so does the run, "
+            "but it fails the quality gate"),
+        kpi("freight_shortfall_kwh", "kWh", "Used beyond the charge", source="own",
+            definition="the part of freight_energy_kwh that batteries did not hold"),
         kpi("freight_fuel_kg", "kg", "Fuel", source="SUMO", definition="fuel burnt by freight fleets"),
         kpi("ghg_g_per_tkm_ttw", "g/tkm", "CO2e per tkm, tank to wheel", alias="E3t",
             definition="(electricity × its TTW factor + fuel × its TTW factor) / transport_tkm, with the factors of "
@@ -245,6 +250,6 @@ def _finished_cars() -> list[Kpi]:
         kpi("compound_fill_max", "share", "neither", "Fullest compound",
             definition="most cars in the compound / its capacity, those there at the begin included"),
         kpi("run_quality", "gate", "higher", "Run quality", alias="Q1", section="Quality gate",
-            definition="1 where nothing was teleported, nothing was lost and all balances close, else 0; given for "
-            "ended runs with freight"),
+            definition="1 where nothing was teleported, nothing was lost, no battery ran empty and all balances "
+            "close, else 0; given for ended runs with freight"),
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sim.compare import Comparison, Row, table
+from sim.fields import format_clock
 from sim.kpi.catalogue import CATALOGUE
 from sim.report.numbers import scale_of
 from sim.report.runs import FINISHED, ServiceRun, same_people
@@ -30,7 +31,7 @@ def remarks(runs: Sequence[ServiceRun], comparison: Comparison) -> list[Remark]:
     if len(runs) > 1:
         found += _same_riders(runs) if any(run.journeys for run in runs) else ()
         found += _wins(runs, comparison, rows)
-    return [*found, *_doubts(runs)]
+    return [*found, *doubts(runs)]
 
 
 def _served(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
@@ -117,7 +118,8 @@ def _wins(runs: Sequence[ServiceRun], comparison: Comparison, rows: Mapping[str,
         yield Remark(f"Where {runs[place].label} wins", text)
 
 
-def _doubts(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
+def doubts(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
+    """Say of each run what its figures cannot be trusted for."""
     for run in runs:
         if not run.finished:
             yield Remark(
@@ -131,6 +133,19 @@ def _doubts(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
             "Teleports",
             f"SUMO moved vehicles that stood too long: {_list(moved)}. Many of them put the times in doubt.",
         )
+    for run in runs:
+        empty = [
+            f"{one.started.vehicle_id} from {format_clock(one.empty.time_s)} on (edge {one.empty.edge}, "
+            f"{one.shortfall_wh / 1000:.1f} kWh more than it held)"
+            for one in run.freight.trucks.ran_empty()
+            if one.empty is not None
+        ]
+        if empty:
+            yield Remark(
+                "Batteries run empty",
+                f"In the run of {run.label} trucks drove on without charge: {_list(empty)}. It fails the quality gate: "
+                "a real truck would have stood there.",
+            )
 
 
 def _list(parts: Sequence[str]) -> str:

@@ -116,6 +116,10 @@ class FreightPort:
         """Return the distance driven since insertion, metres."""
         return self._port.odometer_m(vehicle_id)
 
+    def edge(self, vehicle_id: str) -> str:
+        """Return the edge that a vehicle is on, or stands beside."""
+        return str(self._vehicles.getRoadID(vehicle_id))
+
     def set_mass(self, vehicle_id: str, mass_kg: float) -> None:
         """Give a vehicle its mass with what it carries; its type becomes one of its own, `type@vehicle`."""
         self._vehicles.setMass(vehicle_id, mass_kg)

@@ -27,6 +27,7 @@ from sim.engine.sumo import StepFacts, SumoPort
 from sim.engine.times import EdgeTimes
 from sim.events import Event
 from sim.freight_events import (
+    BatteryShortfall,
     FreightVehicleRetired,
     FreightVehicleStarted,
     SiteOpened,
@@ -288,7 +289,7 @@ class FreightRun:
                 craft.started_s, craft.on_duty = now, True
                 yield self._started(craft, now)
             elif craft.on_duty and now >= traits.duty_end_s and self._is_home(craft):
-                yield self._retire(craft, now)
+                yield from self._retire(craft, now)
         self._next_duty_s = min(map(self._changes_s, self._crafts.values()), default=math.inf)
 
     @staticmethod
@@ -313,27 +314,29 @@ class FreightRun:
             charge_kwh=None if charge_wh is None else charge_wh / 1000, capacity_kwh=craft.capacity_kwh,
         )  # fmt: skip
 
-    def _retire(self, craft: Craft, now: float) -> FreightVehicleRetired:
+    def _retire(self, craft: Craft, now: float) -> Iterator[Event]:
         craft.on_duty = False
         sums = self._meter.end(craft.id, now)
         odometer_m, duty_s = craft.mover.odometer_m(craft.id), now - (craft.started_s or 0.0)
         robot = self._document.fleets[craft.fleet.name].robot if craft.fleet is not None else None
         if robot is not None:
-            return FreightVehicleRetired(
+            yield FreightVehicleRetired(
                 time_s=now, vehicle_id=craft.id, odometer_m=odometer_m, duty_s=duty_s,
                 consumed_wh=robot.wh_per_km.value * odometer_m / 1000,
             )  # fmt: skip
-        if sums is None:
-            return FreightVehicleRetired(
+        elif sums is None:
+            yield FreightVehicleRetired(
                 time_s=now, vehicle_id=craft.id, odometer_m=odometer_m, duty_s=duty_s,
                 fuel_kg=self._meter.fuel_kg(craft.id),
             )  # fmt: skip
-        consumed_wh, regenerated_wh, auxiliary_wh, charged_wh = sums
-        return FreightVehicleRetired(
-            time_s=now, vehicle_id=craft.id, odometer_m=odometer_m, duty_s=duty_s, consumed_wh=consumed_wh,
-            regenerated_wh=regenerated_wh, auxiliary_wh=auxiliary_wh, charged_wh=charged_wh,
-            charge_kwh=self._port.charge_wh(craft.id) / 1000,
-        )  # fmt: skip
+        else:
+            if sums.shortfall_wh > 0:
+                yield BatteryShortfall(time_s=now, vehicle_id=craft.id, shortfall_wh=sums.shortfall_wh)
+            yield FreightVehicleRetired(
+                time_s=now, vehicle_id=craft.id, odometer_m=odometer_m, duty_s=duty_s, consumed_wh=sums.consumed_wh,
+                regenerated_wh=sums.regenerated_wh, auxiliary_wh=sums.auxiliary_wh, charged_wh=sums.charged_wh,
+                charge_kwh=self._port.charge_wh(craft.id) / 1000,
+            )  # fmt: skip
 
     def _set_hub_kw(self, hub: str, power_kw: float | None) -> None:
         _, charging = self._setup.charging()[hub]
@@ -364,7 +367,9 @@ class FreightRun:
         events = [*self._executor.close(now_s), *self._meter.close(now_s), *self._monitor.close(now_s)]
         if self._platoons is not None:
             events += self._platoons.close(now_s)
-        events += [self._retire(craft, now_s) for _, craft in sorted(self._crafts.items()) if craft.on_duty]
+        for _, craft in sorted(self._crafts.items()):
+            if craft.on_duty:
+                events += self._retire(craft, now_s)
         events += self._orders.close(now_s)
         if self._cars is not None:
             events += self._cars.close(now_s)

@@ -85,7 +85,8 @@ class FreightBook:
     ) -> Iterator[KpiRecord]:
         """Yield the KPIs of freight and permits.
 
-        `clean` tells that nothing was teleported and no event contradicts another.
+        `clean` tells that nothing was teleported and no event contradicts another; a battery that ran empty fails the
+        quality gate as well.
         """
         yield from self.permits.records()
         if (freight := self._freight) is None:
@@ -106,7 +107,7 @@ class FreightBook:
         if conflicts is not None:
             yield from conflict_records(conflicts, km=self._km_on_roads())
         if final:
-            yield from total("run_quality", float(clean), n=1)
+            yield from total("run_quality", float(clean and not self.trucks.ran_empty()), n=1)
 
     def _km_on_roads(self) -> float:
         """Return the km of all vehicles whose conflicts are measured."""

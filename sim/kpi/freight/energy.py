@@ -94,6 +94,10 @@ def energy_records(
         yield from ratio("freight_energy_kwh_per_100km", 100 * kwh, km, n=len(electric), scope=scope)
         yield from ratio("energy_kwh_per_tkm", kwh, tkm_of(electric), n=len(electric), scope=scope)
         yield from total("freight_charge_change_kwh", _charge_gained_kwh(electric), n=len(electric), scope=scope)
+        batteries = [one for one in electric if one.started.charge_kwh is not None]
+        empty, short_wh = sum(one.empty is not None for one in batteries), sum(one.shortfall_wh for one in batteries)
+        yield from total("freight_batteries_empty", empty, n=len(batteries), scope=scope)
+        yield from total("freight_shortfall_kwh", short_wh / 1000, n=len(batteries), scope=scope)
     yield from total("freight_fuel_kg", sum(fuels_kg), n=len(fuels_kg), scope=scope)
     if (factors := freight.energy) is not None:
         grid_kwh, fuel_kg, tkm = kwh / efficiency, sum(fuels_kg), tkm_of(vehicles)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from sim.events import Event
 from sim.freight_events import (
+    BatteryEmpty,
+    BatteryShortfall,
     FreightVehicleRetired,
     FreightVehicleStarted,
     MissionBegan,
@@ -22,12 +24,15 @@ _SLACK = 1e-3
 _BALANCE_SHARE = 1e-3
 _BALANCE_WH = 1.0
 
-_OfTruck = OrderLoaded | OrderDelivered | MissionBegan | MissionEnded | FreightVehicleRetired
+_OfTruck = OrderLoaded | OrderDelivered | MissionBegan | MissionEnded | BatteryEmpty | FreightVehicleRetired
 
 
 @dataclass(slots=True)
 class TruckLedger:
-    """What one vehicle did: metres by load, missions, and the sums at the end of its duty."""
+    """What one vehicle did: metres by load, missions, and the sums at the end of its duty.
+
+    `empty` tells when its battery held nothing any more, `shortfall_wh` what it used beyond that.
+    """
 
     started: FreightVehicleStarted
     odometer_m: float = 0.0
@@ -38,6 +43,8 @@ class TruckLedger:
     mission_since_s: float | None = None
     restarts: bool = False
     retired: FreightVehicleRetired | None = None
+    empty: BatteryEmpty | None = None
+    shortfall_wh: float = 0.0
     reported: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -76,6 +83,8 @@ class TruckLedger:
                 self.on_board[event.order_id] = order
             elif self.on_board.pop(event.order_id, None) is None and order is not None:
                 yield f"{name} delivered {event.order_id}, which was not on board"
+        elif isinstance(event, BatteryEmpty):
+            self.empty = event
         elif isinstance(event, MissionBegan):
             self.restarts = self.mission_since_s is not None  # within the time step that ends the one before
             self.mission_since_s = event.time_s if self.mission_since_s is None else self.mission_since_s
@@ -121,7 +130,8 @@ class TruckLedger:
             return
         used_wh, back_wh = (end.consumed_wh or 0.0) + (end.auxiliary_wh or 0.0), end.regenerated_wh or 0.0
         charged_wh = end.charged_wh or 0.0
-        given_wh, fallen_wh = used_wh - back_wh - charged_wh, 1000 * (self.started.charge_kwh - end.charge_kwh)
+        given_wh = used_wh - back_wh - charged_wh - self.shortfall_wh
+        fallen_wh = 1000 * (self.started.charge_kwh - end.charge_kwh)
         if abs(given_wh - fallen_wh) > _BALANCE_SHARE * (used_wh + back_wh + charged_wh) + _BALANCE_WH:
             yield (
                 f"the battery of {self.started.vehicle_id} gave {given_wh:.0f} Wh by its sums, "
@@ -143,10 +153,13 @@ class TruckBook:
                 yield f"vehicle {event.vehicle_id} started twice"
             else:
                 self.ledgers[event.vehicle_id] = TruckLedger(event)
-        elif isinstance(event, _OfTruck):
+        elif isinstance(event, _OfTruck | BatteryShortfall):
             ledger = self.ledgers.get(event.vehicle_id)
             if ledger is None:
                 yield f"{event.kind} of vehicle {event.vehicle_id}, which never started"
+                return
+            if isinstance(event, BatteryShortfall):
+                ledger.shortfall_wh += event.shortfall_wh
                 return
             self._touched.add(event.vehicle_id)
             known = orders.ledgers.get(event.order_id) if isinstance(event, OrderLoaded | OrderDelivered) else None
@@ -163,6 +176,10 @@ class TruckBook:
         for name, one in sorted(self.ledgers.items()):
             if final and one.retired is None:
                 yield f"freight vehicle {name} is still on duty at the end of the run"
+
+    def ran_empty(self) -> list[TruckLedger]:
+        """Return the vehicles whose battery ran empty, in the order of their names."""
+        return [one for _, one in sorted(self.ledgers.items()) if one.empty is not None]
 
     def by_class(self) -> Mapping[str, list[TruckLedger]]:
         """Return the vehicles of each class, in the order of their names."""

@@ -101,6 +101,8 @@ def kpis() -> dict[str, float]:
         ("energy_kwh_per_tkm", 8.5 / 2.1),
         ("freight_fuel_kg", 2),
         ("freight_charge_change_kwh", -4),
+        ("freight_batteries_empty", 0),
+        ("freight_shortfall_kwh", 0),
         ("ghg_g_per_tkm_ttw", 1000 * 2 * 3.2 / 2.4),
         ("ghg_g_per_tkm_wtw", 1000 * (8.5 / 0.9 * 0.5 + 2 * 3.9) / 2.4),
         ("charged_grid_kwh", 5),
@@ -148,6 +150,22 @@ def test_the_order_within_a_time_step_does_not_matter(kpis: dict[str, float]) ->
 def test_a_teleport_fails_the_quality_gate() -> None:
     log = [*moved(), ev.VehicleTeleported(time_s=800, vehicle_id="bg.1", edge="A", fleet=False)]
     assert measured(log)["run_quality"] == 0
+
+
+def test_what_a_battery_did_not_hold_is_used_energy_and_fails_the_quality_gate() -> None:
+    """600 Wh less came from a charger; they are used all the same, and the balance closes with them."""
+    log = [
+        dataclasses.replace(one, charged_wh=3900.0) if isinstance(one, fe.FreightVehicleRetired) and one.charged_wh
+        else one for one in moved()
+    ]  # fmt: skip
+    empty = fe.BatteryEmpty(time_s=2900.0, vehicle_id="tug.1", edge="A", odometer_m=6500.0)
+    short = fe.BatteryShortfall(time_s=END_S, vehicle_id="tug.1", shortfall_wh=600.0)
+    assert "the battery of tug.1 gave 4600 Wh by its sums, its charge fell by 4000 Wh" in breaches(log)
+    assert breaches([*log, empty, short]) == ""
+    kpis = measured([*log, empty, short])
+    assert kpis["freight_shortfall_kwh"] == pytest.approx(0.6)
+    assert (kpis["freight_energy_kwh"], kpis["freight_batteries_empty"], kpis["run_quality"]) == (8.5, 1, 0)
+    assert kpis["freight_batteries_empty@av_truck"] == 1
 
 
 def test_a_run_under_way_counts_what_is_due_and_is_not_judged() -> None:

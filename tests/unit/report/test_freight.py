@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sim.freight_events import EnergyMetered
+from sim.freight_events import BatteryEmpty, BatteryShortfall, EnergyMetered
 from sim.report.freight.energy import hourly_use
 from sim.report.freight.sheet import covered
 from sim.report.freight.states import STATES, truck_states
 from sim.report.page import render_report
 from sim.report.runs import ServiceRun, load_runs, service_name
+from sim.report.summary import doubts
 from tests.unit.report.freight_build import publish
 from tests.unit.report.test_page import Page, headings, pictures
 
@@ -78,6 +80,14 @@ def test_hours_hold_all_that_was_used(loaded: list[ServiceRun]) -> None:
     uses = [one for one in loaded[0].events if isinstance(one, EnergyMetered)]
     whole_kwh = sum(one.consumed_wh + one.auxiliary_wh - one.regenerated_wh for one in uses) / 1000
     assert hourly_use(loaded[0], "tug", np.arange(6.0, 17.0)).sum() == pytest.approx(whole_kwh)
+
+
+def test_a_battery_that_ran_empty_is_told_with_time_and_place(loaded: list[ServiceRun]) -> None:
+    empty = BatteryEmpty(time_s=30_000.0, vehicle_id="tug.1", edge="L021c+", odometer_m=0.0)
+    short = BatteryShortfall(time_s=30_001.0, vehicle_id="tug.1", shortfall_wh=1260.0)
+    (doubt,) = doubts([replace(loaded[0], events=[*loaded[0].events, empty, short]), loaded[1]])
+    assert doubt.about == "Batteries run empty"
+    assert "tug.1 from 08:20:00 on (edge L021c+, 1.3 kWh more than it held). It fails the quality gate" in doubt.text
 
 
 def test_moments_within_spans() -> None:

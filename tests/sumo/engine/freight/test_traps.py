@@ -6,7 +6,7 @@ docs/logistics.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,24 @@ from sim.engine.freight.port import FreightPort
 from sim.engine.freight.robots import RobotPort
 from sim.engine.sumo import HELD_S, StepFacts, SumoPort
 from sim.errors import InvariantError
-from sim.freight_events import DockIn, FreightVehicleRetired, GateIn, OrderDelivered, ServiceEnded, Violation
+from sim.freight_events import (
+    BatteryEmpty,
+    BatteryShortfall,
+    DockIn,
+    FreightVehicleRetired,
+    GateIn,
+    OrderDelivered,
+    ServiceEnded,
+    Violation,
+)
+from sim.kpi.measure import Measurement
+from sim.kpi.record import flat
 from sim.network.catalog import Network
 from sim.network.graph import EdgeGraph
 from sim.network.parking import ParkingArea, parking_areas
 from tests.sumo.engine.freight.plant import (
     BATTERY,
+    CHARGING,
     QUICK,
     TUG,
     Plant,
@@ -230,15 +242,54 @@ def test_off_the_road_no_constant_load_is_drawn_so_that_the_ledger_draws_it(plan
     assert retired.auxiliary_wh == pytest.approx(2000 * parked_s / 3600, abs=2000 * 15 / 3600)
 
 
-def test_an_empty_battery_takes_nobody_out_of_the_run_but_its_balance_tells(plant: Plant) -> None:
-    low = {**TUG, "count": 1, "battery": {**BATTERY, "initial_share": 0.02, "capacity_kwh": 1}}
-    where = scenario(fleets={"tug": low}, depots={"yard": {"parking": "depot.trucks"}})
-    ran = plant.run(there_and_back(("tug.00", "a", "bare", "west")), [order("a", "bare", "west")], where=where,
-                    faults=1)  # fmt: skip
+@pytest.mark.parametrize("capacity_kwh", [1, 0.5])
+@pytest.mark.parametrize("charging", [None, CHARGING], ids=["no-charger", "charger"])
+def test_an_empty_battery_takes_nobody_out_of_the_run_and_what_it_did_not_hold_is_metered(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, charging: Mapping[str, Any] | None, capacity_kwh: float
+) -> None:
+    """SUMO drives on and counts on: what was used step by step beyond the charge is the shortfall, and no more."""
+    missing_wh, empty_s, before = [0.0], list[float](), [capacity_kwh * 1000, 0.0]
+
+    def look(library: Any, facts: StepFacts) -> None:  # noqa: ANN401 (libsumo has no types)
+        def told(name: str) -> float:
+            return float(library.vehicle.getParameter("tug.00", f"device.battery.{name}"))
+
+        if "tug.00" not in library.vehicle.getIDList():
+            return
+        charge_wh, used_wh = told("chargeLevel"), told("totalEnergyConsumed") - told("totalEnergyRegenerated")
+        if charge_wh == 0 and used_wh - before[1] - before[0] > 0.02:
+            missing_wh[0] += used_wh - before[1] - before[0]
+            empty_s.append(facts.time_s)
+        before[:] = charge_wh, used_wh
+
+    probed(monkeypatch, look)
+    low = {**TUG, "count": 1, "battery": {**BATTERY, "initial_share": 0.2, "capacity_kwh": capacity_kwh}}
+    sites = {"bare": QUICK, "west": {**QUICK, "charging": charging}}
+    where = scenario(fleets={"tug": low}, sites=sites, depots={"yard": {"parking": "depot.trucks"}}, end_s=300)
+    ran = plant.run(there_and_back(("tug.00", "a", "bare", "west")), [order("a", "bare", "west")], where=where)
     assert len(ran.only(OrderDelivered)) == 1
-    (retired,) = ran.only(FreightVehicleRetired)
-    assert retired.charge_kwh is not None
-    assert retired.charge_kwh >= 0
+    (retired,), (empty,), (short,) = (ran.only(FreightVehicleRetired), ran.only(BatteryEmpty),
+                                      ran.only(BatteryShortfall))  # fmt: skip
+    assert (empty.vehicle_id, empty.time_s) == ("tug.00", empty_s[0])
+    assert 0 < empty.odometer_m < retired.odometer_m
+    assert retired.consumed_wh is not None
+    assert retired.charged_wh is not None
+    assert (retired.charged_wh > 0) == (charging is not None)
+    auxiliary_wh = retired.auxiliary_wh or 0.0
+    assert missing_wh[0] - 0.1 <= short.shortfall_wh <= missing_wh[0] + auxiliary_wh + 0.1
+    assert short.shortfall_wh < retired.consumed_wh + auxiliary_wh
+    measured = Measurement(where)
+    for one in ran.events:
+        measured.add(one)
+    kpis = flat(measured.records(final=True))
+    assert (kpis["freight_batteries_empty"], kpis["run_quality"]) == (1, 0)
+    assert kpis["freight_shortfall_kwh"] == pytest.approx(short.shortfall_wh / 1000)
+
+
+def test_a_battery_that_lasts_is_short_of_nothing(plant: Plant) -> None:
+    ran = plant.run(there_and_back(("tug.00", "a", "bare", "west")), [order("a", "bare", "west")])
+    assert len(ran.only(OrderDelivered)) == 1
+    assert [*ran.only(BatteryEmpty), *ran.only(BatteryShortfall)] == []
     lines = list(freight_types(plant.resolve(scenario(), greedy(), plant.no_goods).freight))  # type: ignore[arg-type]
     assert not any("stationfinder" in line for line in lines)
 
