@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from sim.events import Event
+from sim.permit_document import Outside
 from sim.vehicle_classes import FreightClass
 from sim.world import Location, TravelTimes
 
@@ -156,6 +157,7 @@ class FleetTraits:
     """What is known of a fleet before the run: it does not change.
 
     `depot_charging_kw` is the power of one charger at the depot, None where it has none. Without `sites` it serves all.
+    `outside` is what its permits want of a vehicle that the end of a window finds on its way.
     """
 
     name: str
@@ -172,6 +174,7 @@ class FleetTraits:
     reserve_share: float = 0.0
     max_parallel: int | None = field(default=None)
     depot_charging_kw: float | None = None
+    outside: Outside = "hold"
 
     def may_carry(self, order: Order) -> bool:
         """Whether its vehicles may carry an order: by its kind, its ends, its classes and its size."""

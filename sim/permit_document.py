@@ -62,8 +62,8 @@ class Permit(Model):
     """One permit.
 
     `crew` is the freest stage that it allows: a permit for `remote` covers vehicles with a driver, too. `outside` is
-    what a vehicle does that the end of a window finds on its way: `hold` at the nearest place off the road, `return` to
-    the depot in time, `forbid`: begin no trip that would not be over by then.
+    what the end of a window means for a vehicle: `hold` where it may stand, at the latest then; `return` to the depot
+    in time, with its goods if need be; `forbid` to begin a mission that the window does not hold whole.
     """
 
     title: str

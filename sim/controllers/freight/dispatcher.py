@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from sim.controllers.base import Parameters
 from sim.controllers.freight.appointments import Slot
+from sim.controllers.freight.eligibility import is_forbidden
 from sim.controllers.freight.outlook import Forecast, Outlook, Standing
 from sim.controllers.freight.parameters import FreightParameters
 from sim.freight import Call, FleetTraits, FreightTask, FreightVehicle, FreightWorld, Rest
@@ -42,6 +43,7 @@ class Dispatcher(ABC):
         """Refuse what nobody may carry, plan the rest, and hand over what is to be done now."""
         self._refuse(world)
         outlook = Outlook(world, self.parameters.ahead_s, self.parameters.stay_s)
+        self._forbid(outlook)
         self._follow(outlook)
         order = sorted(outlook.vehicles, key=lambda one: (PHASES[one.phase], one.id))
         found = (outlook.standing(one, self._fixed(one, outlook.fleets[one.fleet])) for one in order)
@@ -68,6 +70,28 @@ class Dispatcher(ABC):
         for order in world.orders():
             if not any(fleet.may_carry(order) for fleet in fleets):
                 world.fail(order.id, "no_vehicle_may_carry_it")
+
+    def _forbid(self, outlook: Outlook) -> None:
+        """Give up the orders in nobody's plan for which the permits of every able fleet leave no window.
+
+        At least it has to be loaded, brought, unloaded, and the vehicle to be back at its depot.
+        """
+        if all(fleet.outside != "forbid" for fleet in outlook.fleets.values()):
+            return
+        calls = [task for vehicle in outlook.vehicles for task in vehicle.plan if isinstance(task, Call)]
+        for order in sorted(outlook.waiting.keys() - {one for call in calls for one in call.load}):
+            self._forbid_one(outlook, order)
+
+    @staticmethod
+    def _forbid_one(outlook: Outlook, order_id: str) -> None:
+        order = outlook.waiting[order_id]
+        last = outlook.sites[order.destination].location
+        for fleet in (one for one in outlook.fleets.values() if one.may_carry(order)):
+            home_s = outlook.travel(fleet.name).time_s(last, fleet.depot_location)
+            if not is_forbidden(fleet, outlook.time_s, outlook.direct_s(fleet.name, order) + home_s):
+                return
+        outlook.world.fail(order_id, "forbidden")
+        del outlook.waiting[order_id]
 
     def _follow(self, outlook: Outlook) -> None:
         """Forget orders that are settled and appointments that are kept; see who is charging."""

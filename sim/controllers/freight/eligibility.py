@@ -18,6 +18,12 @@ def window_end_s(fleet: FleetTraits, at_s: float) -> float:
     return min(end_s, fleet.duty_end_s) if end_s > at_s else -math.inf
 
 
+def is_forbidden(fleet: FleetTraits, from_s: float, duration_s: float) -> bool:
+    """Whether no window is left for what lasts so long, and permits forbid to begin what they would not see ended."""
+    fits = any(max(from_s, one.begin_s) + duration_s <= one.end_s for one in fleet.windows)
+    return fleet.outside == "forbid" and not fits
+
+
 def next_start_s(fleet: FleetTraits, from_s: float, duration_s: float) -> float:
     """Return when a mission of this length may begin that must be over by the end of a window; infinite if never."""
     starts = [max(from_s, fleet.duty_begin_s), *(one.begin_s for one in fleet.windows if one.begin_s > from_s)]

@@ -47,6 +47,9 @@ class Passes(Protocol):
     def may_leave(self, craft: Craft, goal: Goal, now_s: float) -> bool:
         """Whether it may be on the road from now until it is where it goes."""
 
+    def fits(self, craft: Craft, goal: Goal, now_s: float) -> bool:
+        """Whether what it begins with that way would be over in time."""
+
 
 class Executor:
     """Steps every truck and lorry; the facts of their stays come from here, alike for every controller."""
@@ -93,7 +96,8 @@ class Executor:
         now_at = craft.site if craft.site is not None else craft.goal.name if craft.goal is not None else None
         if goal is None or goal.name == now_at:
             return
-        if craft.state == "driving" and craft.goal is not None and craft.goal.kind == "hold":
+        under_way = craft.goal.kind if craft.state == "driving" and craft.goal is not None else None
+        if under_way == "hold" or (under_way == "depot" and not self._passes.fits(craft, goal, self._now)):
             return  # it may not be on the road: where it goes next is settled when it stands
         if self._leaving_site.get(craft.id) == goal.name or self._too_near(craft, goal):
             self._to_turn.add(craft.id)
@@ -313,11 +317,17 @@ class Executor:
         craft.state, craft.place, craft.goal = "away", None, None
 
     def hold(self, vehicle_id: str, name: str) -> None:
-        """Send a vehicle on its way to a depot or a staging lot, for it may not stay on the road."""
+        """Send a vehicle to a depot or a staging lot, for it may not stay on the road, or where it waits."""
         craft, goal = self.crafts[vehicle_id], Goal("depot" if name in self._depots else "hold", name)
         if self._too_near(craft, goal):
             return  # the guard will find it on the road again
-        self._quit_queue(craft)
+        if craft.held:
+            craft.held = False
+            self._tell(PermitHoldEnded(time_s=self._now, vehicle_id=craft.id))
+        if craft.state == "standing":
+            self._set_off(craft)
+        else:
+            self._quit_queue(craft)
         self._send(craft, goal)
 
     def _leave_bays(self, seen: Mapping[str, Seen]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from sim.engine.freight.craft import Craft, Goal
 from sim.engine.freight.port import FreightPort, Seen
-from sim.freight import DrivingWindow
+from sim.freight import Call, DrivingWindow, FleetTraits
 from sim.network.graph import EdgeGraph
 from sim.permit_document import Crew
 from sim.permits.book import PermitBook, Subject
@@ -17,6 +17,8 @@ from sim.world import Location
 CHECK_S = 10.0
 LATE_FACTOR, LATE_S = 1.25, 60.0
 """A way is taken to last so much longer than expected: who is late at the end of a window breaks the law."""
+CALLING = {"gate", "staging", "bay", "door"}
+"""Goals on the way to a call."""
 
 
 class Guard:
@@ -30,6 +32,8 @@ class Guard:
         Expected time of a fleet's vehicle from one place to another.
     edges
         Edges of a fleet's depot and sites: a window is one in which all of them are open to it.
+    service_s
+        Mean time that a call takes in the bay.
     shelters
         Depots and staging lots by name: where a vehicle can stand off the road.
     """
@@ -46,6 +50,7 @@ class Guard:
         edges: Mapping[str, tuple[str, ...]],
         shelters: Mapping[str, Location],
         travel_s: Callable[[Craft, Location, Location], float],
+        service_s: Callable[[Call], float],
         place_of: Callable[[Craft, Goal], Location],
         where_is: Callable[[Craft], Location],
     ) -> None:
@@ -53,7 +58,7 @@ class Guard:
         self._classes = sorted(classes)
         self._crews, self._operators, self._edges = crews, operators, edges
         self._shelters = shelters
-        self._travel_s, self._place_of, self._where_is = travel_s, place_of, where_is
+        self._travel_s, self._service_s, self._place_of, self._where_is = travel_s, service_s, place_of, where_is
         self._lanes = tuple(port.lanes())
         self._open: dict[str, frozenset[str]] = {}
         self._wanted: dict[str, frozenset[str]] = {}
@@ -115,31 +120,47 @@ class Guard:
         return next((one for one in windows if one.begin_s <= now_s < one.end_s), None)
 
     def may_leave(self, craft: Craft, goal: Goal, now_s: float) -> bool:
-        """Whether a vehicle may be on the road from now until it is where it goes, or home again."""
+        """Whether a vehicle may set off now: what it begins with that is over within the window, and it is watched."""
         subject = self.subject(craft)
         if subject is None or craft.fleet is None:
             return True
-        window = self._window(craft, subject, now_s)
-        most = self._book.most_on_road(subject, self._operators[craft.fleet.name])
-        if window is None or (most is not None and self._on_road.get(craft.fleet.name, 0) >= most):
-            return False
-        needed_s = self._way_s(craft, goal)
-        if self._book.outside(subject) != "hold" and goal.kind == "gate":
-            home = craft.fleet.depot_location
-            needed_s += self._late(self._travel_s(craft, self._place_of(craft, goal), home))
-        if now_s + needed_s > window.end_s:
+        if not self._is_watched(craft.fleet, subject) or not self.fits(craft, goal, now_s):
             return False
         self._on_road[craft.fleet.name] = self._on_road.get(craft.fleet.name, 0) + 1
         if craft.walks:  # a person walks at full speed from the first step on
             self._cap_to(craft, subject, [craft.stands.edge], now_s)
         return True
 
-    def _way_s(self, craft: Craft, goal: Goal) -> float:
-        return self._late(self._travel_s(craft, self._where_is(craft), self._place_of(craft, goal)))
+    def fits(self, craft: Craft, goal: Goal, now_s: float) -> bool:
+        """Whether the window holds what a vehicle begins with a way: by `outside` more than the way itself."""
+        subject = self.subject(craft)
+        if subject is None:
+            return True
+        window = self._window(craft, subject, now_s)
+        if window is None or math.isinf(window.end_s):
+            return window is not None
+        return now_s + LATE_FACTOR * self._begun_s(craft, subject, goal) + LATE_S <= window.end_s
 
-    @staticmethod
-    def _late(expected_s: float) -> float:
-        return LATE_FACTOR * expected_s + LATE_S
+    def _is_watched(self, fleet: FleetTraits, subject: Subject) -> bool:
+        """Whether the operators of a fleet may watch one more vehicle on the road."""
+        most = self._book.most_on_road(subject, self._operators[fleet.name])
+        return most is None or self._on_road.get(fleet.name, 0) < most
+
+    def _begun_s(self, craft: Craft, subject: Subject, goal: Goal) -> float:
+        """Return how long what begins with a way can be expected to last.
+
+        Under `hold` that is the way alone, under `return` the call to which it leads and the way home from there, under
+        `forbid` all calls of the plan and the way home.
+        """
+        outside, here = self._book.outside(subject), self._where_is(craft)
+        if outside == "hold" or goal.kind not in CALLING or craft.fleet is None:
+            return self._travel_s(craft, here, self._place_of(craft, goal))
+        lasts_s = 0.0
+        for call in list(craft.calls())[: 1 if outside == "return" else None]:
+            there = self._place_of(craft, Goal("bay", call.site))
+            lasts_s += self._travel_s(craft, here, there) + self._service_s(call)
+            here = there
+        return lasts_s + self._travel_s(craft, here, craft.fleet.depot_location)
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
@@ -168,7 +189,11 @@ class Guard:
                 self._set_lanes(on_road)
 
     def leaving(self, now_s: float, crafts: Mapping[str, Craft], seen: Mapping[str, Seen]) -> list[tuple[Craft, str]]:
-        """Return the vehicles that must leave the road now, each with the depot or staging lot to go to."""
+        """Return the vehicles that must go somewhere else now, each with the depot or staging lot to go to.
+
+        These are vehicles that would be on the road when their window ends, and under `return` those that wait away
+        from their depot for what cannot be over by then.
+        """
         if now_s < self._checked_s + CHECK_S:
             return []
         self._checked_s = now_s
@@ -181,7 +206,26 @@ class Guard:
             shelter = self._shelter(craft, now_s) if craft.id in seen else None
             if shelter is not None:
                 found.append((craft, shelter))
+        for craft in crafts.values():
+            if craft.fleet is not None and craft.state in {"standing", "staged"} and self._goes_home(craft, now_s):
+                self._on_road[craft.fleet.name] = self._on_road.get(craft.fleet.name, 0) + 1
+                found.append((craft, craft.fleet.depot))
         return found
+
+    def _goes_home(self, craft: Craft, now_s: float) -> bool:
+        """Whether a vehicle that waits in a lot or bay drives home, as what it waits for fits its window no more."""
+        subject, call = self.subject(craft), craft.call
+        if subject is None or craft.fleet is None or call is None or craft.broken:
+            return False
+        if craft.state == "standing" and not craft.held:
+            return False  # it has not been asked yet
+        window, depot = self._window(craft, subject, now_s), craft.fleet.depot
+        if window is None or craft.place == depot or self._book.outside(subject) != "return":
+            return False
+        goal = Goal("bay" if craft.state == "staged" else "gate", call.site)
+        home_s = self._travel_s(craft, self._where_is(craft), craft.fleet.depot_location)
+        in_time = now_s + LATE_FACTOR * home_s + CHECK_S <= window.end_s
+        return in_time and self._is_watched(craft.fleet, subject) and not self.fits(craft, goal, now_s)
 
     def _shelter(self, craft: Craft, now_s: float) -> str | None:
         """Return where a vehicle goes off the road that would not be at its goal before its window ends."""
@@ -190,16 +234,19 @@ class Guard:
             return None
         window = self._window(craft, subject, now_s)
         left_s = 0.0 if window is None else window.end_s - now_s
-        here = self._where_is(craft)
-        if craft.goal is not None and craft.goal.kind != "road":
-            expected_s = self._travel_s(craft, here, self._place_of(craft, craft.goal))
-            if LATE_FACTOR * expected_s + CHECK_S <= left_s:
-                return None
-        elif left_s > LATE_S + LATE_FACTOR * min(self._ways_s(craft, here).values()):
+        if math.isinf(left_s):
             return None
-        if self._book.outside(subject) != "hold":
+        here, goal = self._where_is(craft), craft.goal
+        ways_s, returns = self._ways_s(craft, here), self._book.outside(subject) == "return"
+        home_s = self._travel_s(craft, here, craft.fleet.depot_location)
+        if goal is not None and goal.kind != "road":
+            way_s = self._travel_s(craft, here, self._place_of(craft, goal))
+            if LATE_FACTOR * (self._begun_s(craft, subject, goal) if returns else way_s) + CHECK_S <= left_s:
+                return None
+        elif left_s > LATE_S + LATE_FACTOR * (home_s if returns else min(ways_s.values())):
+            return None
+        if returns and LATE_FACTOR * home_s + CHECK_S <= left_s:
             return craft.fleet.depot
-        ways_s = self._ways_s(craft, here)
         return min(sorted(ways_s), key=ways_s.__getitem__)
 
     @staticmethod

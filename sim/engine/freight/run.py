@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
+
+import numpy as np
 
 from sim.demand.population import Goods
 from sim.engine.freight.cars import CAR_TYPE, CarYard
@@ -13,7 +15,7 @@ from sim.engine.freight.craft import Craft, Goal
 from sim.engine.freight.disruptions import Disruptions
 from sim.engine.freight.energy import Meter
 from sim.engine.freight.executor import Executor
-from sim.engine.freight.guard import Guard
+from sim.engine.freight.guard import LATE_FACTOR, LATE_S, Guard
 from sim.engine.freight.inputs import fleet_type, hub_id
 from sim.engine.freight.lorries import LorryFlow
 from sim.engine.freight.orders import OrderBook
@@ -26,6 +28,7 @@ from sim.engine.freight.world import FreightBody
 from sim.engine.sumo import StepFacts, SumoPort
 from sim.engine.times import EdgeTimes
 from sim.events import Event
+from sim.freight import Call
 from sim.freight_events import (
     BatteryShortfall,
     FreightVehicleRetired,
@@ -147,12 +150,21 @@ class FreightRun:
         if document is None or self._setup.compound is None:
             return None
         subject = Subject("finished_car", document.crew, 0.0)
-        ends = [self._graph.position(edge) for edge in (document.start_edge, self._setup.compound.edge)]
-        book = self._setup.book
+        ends = [document.start_edge, self._setup.compound.edge]
+        windows = self._setup.book.driving_windows(subject, ends)
+        ends_at = any(math.isfinite(one.end_s) for one in windows)
+        trip_s = LATE_FACTOR * self._car_trip_s(subject, ends) + LATE_S if ends_at else 0.0
         return CarYard(
             self._port, document, goods.cars,
-            may_drive=lambda now_s: bool(book.allowed_edges(subject, now_s)[ends].all()),
+            may_drive=lambda now_s: any(one.begin_s <= now_s and now_s + trip_s <= one.end_s for one in windows),
         )  # fmt: skip
+
+    def _car_trip_s(self, subject: Subject, ends: Sequence[str]) -> float:
+        """Return how long a finished car can be expected to drive: it has no place to stand at on its way."""
+        caps = np.minimum(self._setup.book.caps_of_day_mps(subject), self._setup.car_speed_mps)
+        graph = class_graph(self._graph, subject.vehicle_class, caps)
+        times = EdgeTimes(graph, vclass=subject.vehicle_class, time_s=0.0, caps_mps=caps)
+        return times.travel_times.time_s(*(Location(graph.position(edge), 0.0) for edge in ends))
 
     def _make_guard(self) -> Guard:
         fleets = self._setup.fleets
@@ -172,6 +184,7 @@ class FreightRun:
             edges=edges,
             shelters={name: self._locate(goal) for name, goal in sorted({**lots, **depots}.items())},
             travel_s=self._travel_s,
+            service_s=self._service_s,
             place_of=lambda _, goal: self._locate(goal),
             where_is=self._where_is,
         )  # fmt: skip
@@ -194,6 +207,10 @@ class FreightRun:
     def _travel_s(self, craft: Craft, start: Location, end: Location) -> float:
         fleet = craft.fleet.name if craft.fleet is not None else ""
         return self._times[fleet].travel_times.time_s(start, end)
+
+    def _service_s(self, call: Call) -> float:
+        orders = [self._orders.find(name) for name in (*call.unload, *call.load)]
+        return self._sites[call.site].mean_handling_s(orders) if orders else 0.0
 
     # --- the run ------------------------------------------------------------------------------------------------------
 

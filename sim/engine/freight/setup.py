@@ -117,6 +117,7 @@ def _traits(
         reserve_share=fleet.battery.reserve_share.value if fleet.battery is not None else 0.0,
         max_parallel=book.most_on_road(subject, fleet.operators),
         depot_charging_kw=None if charging is None else charging.power_kw.value,
+        outside=book.outside(subject),
     )
 
 

@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 
+from sim.controllers.base import FreightController
 from sim.engine.freight.guard import Guard
 from sim.engine.sumo import StepFacts
 from sim.freight_events import (
     DockIn,
     FreightVehicleRetired,
+    GateIn,
+    GateOut,
     MissionBegan,
+    MissionEnded,
     OrderDelivered,
+    OrderFailed,
+    OrderLoaded,
     OrderOpen,
     PermitHoldBegan,
     PermitHoldEnded,
@@ -67,17 +73,107 @@ def test_at_the_end_of_a_window_everybody_is_off_the_road(
     assert [one.order_id for one in ran.only(OrderDelivered)] == ["a"], "it goes on when the next window has begun"
 
 
-def test_to_return_is_to_be_home_when_the_window_ends_and_to_hold_is_to_be_anywhere_off_the_road(plant: Plant) -> None:
-    """20 km/h: from the depot to the north and to the west lasts longer than the window."""
-    found = {}
+def one_mission(
+    plant: Plant, outside: str, *, end_s: int, controller: FreightController | None = None,
+    breakdown: tuple[int, int] | None = None,
+) -> Ran:  # fmt: skip
+    """Fetch an order in the east, 90 s away at 20 km/h, for the west, 75 s on and two minutes from home."""
+    hours = [{"begin_s": 0, "end_s": end_s}, {"begin_s": 700, "end_s": 1400}]
+    broken = breakdown and {"kind": "breakdown", "begin_s": breakdown[0], "end_s": breakdown[1], "fleet": "tug"}
+    where = scenario(
+        permits={"hours": permit(windows=hours, outside=outside, max_speed_kmh=20)}, sites=FAR, end_s=1400, drain_s=0,
+        fleets={"tug": {**TUG, "count": 1}}, disruptions=[broken] if broken else [],
+    )  # fmt: skip
+    script = controller or there_and_back(("tug.00", "a", "east", "west"))
+    ran = plant.run(script, [order("a", "east", "west")], where=where)
+    assert ran.only(Violation) == []
+    return ran
+
+
+def stay(ran: Ran, *, over_s: float) -> str:
+    """Return the place at which the only truck stands, for want of a permit, at a time."""
+    held = [one for one in ran.events if isinstance(one, PermitHoldBegan | PermitHoldEnded) and one.time_s < over_s]
+    assert isinstance(held[-1], PermitHoldBegan)
+    return held[-1].place
+
+
+@pytest.mark.parametrize(
+    ("outside", "place", "times_s"),
+    [("hold", "west", (6, 139, 254)), ("return", "yard", (6, 139, 906)), ("forbid", "yard", (700, 833, 948))],
+)
+def test_what_happens_outside(plant: Plant, outside: str, place: str, times_s: tuple[float, float, float]) -> None:
+    """A window that holds the way out and the delivery, and not the way home with it.
+
+    `hold` brings the goods and stays there in its bay; `return` fetches them, takes them home in time and brings them
+    in the next window; `forbid` begins the mission when a window holds the whole of it.
+    """
+    ran = one_mission(plant, outside, end_s=400)
+    assert stay(ran, over_s=699) == place
+    (began,), (loaded,), (delivered,) = ran.only(MissionBegan), ran.only(OrderLoaded), ran.only(OrderDelivered)
+    assert (began.time_s, loaded.time_s, delivered.time_s) == times_s
+    (ended,) = ran.only(MissionEnded)
+    assert ended.time_s > 800, "goods that wait at home are in a mission that goes on"
+
+
+@pytest.mark.parametrize(
+    ("outside", "delayed_until_s", "place"),
+    [
+        ("hold", 500, "west"), ("return", 500, "west"), ("forbid", 500, "west"),
+        ("hold", 280, "west"), ("return", 280, "yard"), ("forbid", 280, "west"),
+    ],
+)  # fmt: skip
+def test_who_is_caught_on_the_road(plant: Plant, outside: str, delayed_until_s: int, place: str) -> None:
+    """A breakdown on the way from east to west, in a window that would have held all of the mission.
+
+    With a minute left everybody goes to the nearest lot; with less than five `return` turns home, the others drive on.
+    """
+    ran = one_mission(plant, outside, end_s=560, breakdown=(160, delayed_until_s))
+    assert ran.only(OrderLoaded)[0].time_s < 160
+    assert stay(ran, over_s=699) == place
+    (delivered,) = ran.only(OrderDelivered)
+    assert (delivered.time_s < 560) == (delayed_until_s == 280 and outside != "return")
+
+
+def test_under_return_who_waits_in_a_lot_is_home_when_the_window_ends(plant: Plant) -> None:
+    """The only bay is taken for five minutes, and five minutes more would be too late: `hold` waits and is handled."""
+    slow = {"handling": {"fixed_s": 300, "per_pallet_s": 0, "variation": 0}, "bays": 1}
+    hours = [{"begin_s": 0, "end_s": 600}, {"begin_s": 1000, "end_s": 2600}]
     for outside in ("hold", "return"):
-        where = scenario(permits={"hours": permit(windows=HOURS, outside=outside, max_speed_kmh=20)}, sites=FAR,
-                         end_s=1400, drain_s=0, fleets={"tug": {**TUG, "count": 1}})  # fmt: skip
-        ran = plant.run(there_and_back(("tug.00", "a", "north", "west")), [order("a", "north", "west")], where=where)
-        found[outside] = (ran.only(PermitHoldBegan), ran.only(MissionBegan)[0].time_s)
-    assert found["hold"][1] < 240, "it sets off in the first window"
-    assert found["return"][1] >= 700, "it could not be back in time"
-    assert [one.place for one in found["return"][0]] == ["yard"]
+        where = scenario(
+            permits={"hours": permit(windows=hours, outside=outside)}, sites={"east": slow, "west": QUICK},
+            fleets={"tug": {**TUG, "count": 2}}, end_s=2600, drain_s=0,
+        )  # fmt: skip
+        pairs = [("tug.00", "a", "east", "west"), ("tug.01", "b", "east", "west")]
+        ran = plant.run(there_and_back(*pairs), [order(one[1], "east", "west") for one in pairs], where=where)
+        assert ran.only(Violation) == []
+        assert len(ran.only(OrderDelivered)) == 2
+        (second,) = {one.vehicle_id for one in ran.only(GateIn) if one.site == "east" and one.place == "staging"}
+        came, *_ = [one.time_s for one in ran.only(GateIn) if one.vehicle_id == second]
+        left, *_ = [one.time_s for one in ran.only(GateOut) if one.vehicle_id == second]
+        docked, *_ = [one.time_s for one in ran.only(DockIn) if one.vehicle_id == second]
+        places = [one.place for one in ran.only(PermitHoldBegan) if one.vehicle_id == second]
+        if outside == "return":
+            assert came < left < 120
+            assert docked > 1000
+            assert places == ["yard"]
+        else:
+            assert docked < 600
+            assert left > 1000
+            assert places == ["east"]
+
+
+@pytest.mark.parametrize(("outside", "cause"), [("hold", None), ("return", None), ("forbid", "forbidden")])
+def test_an_order_for_which_no_window_is_left_is_refused_where_beginning_is_forbidden(
+    plant: Plant, outside: str, cause: str | None
+) -> None:
+    where = scenario(
+        permits={"hours": permit(windows=[{"begin_s": 0, "end_s": 150}], outside=outside, max_speed_kmh=20)},
+        sites=FAR, end_s=600, drain_s=0,
+    )  # fmt: skip
+    ran = plant.run(greedy(), [order("a", "east", "west")], where=where)
+    assert [one.cause for one in ran.only(OrderFailed)] == ([] if cause is None else [cause])
+    assert [one.state for one in ran.only(OrderOpen)] == (["waiting"] if cause is None else [])
+    assert ran.only(OrderLoaded) == []
 
 
 def test_a_hold_ends_with_the_next_window(plant: Plant) -> None:

@@ -57,7 +57,7 @@ class Whims:
         return plan
 
 
-@pytest.mark.parametrize("outside", ["hold", "return"])
+@pytest.mark.parametrize("outside", ["hold", "return", "forbid"])
 @pytest.mark.parametrize("seed", [4, 15])
 def test_whatever_is_told_all_adds_up(plant: Plant, seed: int, outside: str) -> None:
     disruptions = [

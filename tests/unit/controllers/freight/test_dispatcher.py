@@ -13,6 +13,7 @@ from sim.controllers.freight.rolling import Rolling, RollingParameters
 from sim.events import Event
 from sim.freight import Call, Cargo, DrivingWindow, Order, Rest
 from sim.freight_events import OrderAssigned
+from sim.permit_document import Outside
 from tests.unit.controllers.freight.fake_world import TOLERANCE_S, FakeFreightWorld, order
 from tests.unit.controllers.freight.plants import day_of_orders, plant, site, small_world, trucks
 
@@ -120,6 +121,28 @@ def test_no_mission_that_would_not_be_over_by_the_end_of_the_window(make: Make) 
     assert world.trucks["tug.00"].driven_m == 0
     world.run(controller, 9000)
     assert 5000 < world.delivered["a"].ended_s < 9000
+
+
+@pytest.mark.parametrize(("outside", "failed"), [("hold", {}), ("return", {}), ("forbid", {"b": "forbidden"})])
+def test_what_no_window_holds_is_refused_where_it_is_forbidden_to_begin_it(
+    make: Make, outside: Outside, failed: dict[str, str]
+) -> None:
+    """The first order fits the window; the second comes when too little of it is left."""
+    orders = [order("a", "cams", "line", WIDE), order("b", "cams", "line", WIDE, released_s=2400)]
+    world = small_world(orders, 1, windows=(DrivingWindow(0, 3000),), outside=outside)
+    controller = make()
+    world.run(controller, 2390)
+    assert world.failed == {}
+    world.run(controller, 3000)
+    assert world.failed == failed
+    assert list(world.delivered) == ["a"]
+
+
+def test_what_a_later_window_holds_is_not_refused(make: Make) -> None:
+    windows = (DrivingWindow(0, 100), DrivingWindow(5000, 9000))
+    world = small_world([order("a", "cams", "line", (0, 9000))], 1, windows=windows, outside="forbid")
+    world.run(make(), 9000)
+    assert list(world.delivered) == ["a"]
 
 
 def test_a_plan_is_not_stretched_beyond_the_window(make: Make) -> None:
