@@ -78,7 +78,8 @@ def _sites() -> list[Kpi]:
             definition="share of the stays with an appointment that were in the bay within the site's tolerance of "
             "its begin, earlier or later"),
         kpi("spill_back_veh_s", "veh·s", "lower", "Spill-back", "D7", distribution=False,
-            definition="time that vehicles stood on the road because a site had neither a bay nor a place to wait"),
+            definition="time that vehicles stood on the road because a site had neither a bay nor a place to wait, "
+            "however far back from its gate, from the first halt in the queue until they were called"),
     ]  # fmt: skip
 
 

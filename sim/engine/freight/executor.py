@@ -13,6 +13,7 @@ from sim.engine.freight.craft import Craft, Goal, GoalKind
 from sim.engine.freight.orders import OrderBook
 from sim.engine.freight.plans import check_plans
 from sim.engine.freight.port import FreightPort, Seen
+from sim.engine.freight.queues import STANDING_MPS, stands_behind
 from sim.engine.freight.service import Compound, Service
 from sim.engine.freight.sites import Site
 from sim.engine.freight.yard import Waiting
@@ -36,7 +37,6 @@ from sim.network.parking import ParkingArea
 from sim.world import Location
 
 GRACE_S = 15.0  # a controller's next plan may come before a vehicle sets off for its depot
-STANDING_MPS = 0.1
 TURN_S, TURN_MPS = 2.0, 3.0
 """A vehicle is told in one step and brakes in the next; meanwhile it may gain so much."""
 
@@ -366,11 +366,13 @@ class Executor:
     def _assign(self, craft: Craft, site: Site) -> None:
         """Tell a vehicle at the gate where to go: a bay, the staging lot, or the end of the queue on the road."""
         slot_s = craft.slots_s.get(site.name)
+        site.tail.discard(craft.id)
         if site.document.gate_s.value == 0 and site.yard.may_pass(craft.id, self._now, slot_s):
             self._take_bay(craft, site)
             return
         ready_s = self._now + site.document.gate_s.value
         if site.yard.free_staging > 0:
+            self._end_spill(craft)
             site.yard.wait(Waiting(craft.id, "staging", ready_s, slot_s))
             self._redirect(craft, "staging", site)
         else:
@@ -380,11 +382,14 @@ class Executor:
 
     def _redirect(self, craft: Craft, kind: GoalKind, site: Site) -> None:
         goal, now = Goal(kind, site.name), craft.goal
+        if craft.state == "queued":
+            craft.state, craft.place = "driving", None
         if now is None or now.kind == "road" or self._area(now) != self._area(goal):
             self._send(craft, goal)
         craft.goal = goal
 
     def _take_bay(self, craft: Craft, site: Site) -> None:
+        self._end_spill(craft)
         site.yard.take(craft.id)
         craft.bay_of = site.name
         self._redirect(craft, "bay", site)
@@ -398,9 +403,34 @@ class Executor:
                 if where is None or waiting.where != "road" or craft.halted_since_s is not None:
                     continue
                 if where.speed_mps < STANDING_MPS:
-                    self._enter(craft, site.name, "queue")
-                    craft.state, craft.place = "queued", site.name
-                    craft.halted_since_s, craft.halted_edge = self._now, where.edge
+                    self._halt(craft, site, where)
+            if site.yard.queue or site.tail:
+                self._watch_tail(site, seen)
+
+    def _halt(self, craft: Craft, site: Site, where: Seen) -> None:
+        """Take note that a vehicle stands in the queue on the road."""
+        self._enter(craft, site.name, "queue")
+        craft.state, craft.place = "queued", site.name
+        craft.halted_since_s, craft.halted_edge = self._now, where.edge
+
+    def _watch_tail(self, site: Site, seen: Mapping[str, Seen]) -> None:
+        """See who stands further back than the gate, with nothing but standing vehicles up to the queue before it."""
+        queue = {one.vehicle_id for one in site.yard.queue if self.crafts[one.vehicle_id].halted_since_s is not None}
+        if not queue:
+            for dissolved in map(self.crafts.__getitem__, sorted(site.tail)):  # it drives on to the gate
+                self._end_spill(dissolved)
+                dissolved.state, dissolved.place = "driving", None
+            site.tail.clear()
+            return
+        for vehicle_id, where in seen.items():
+            craft = self.crafts.get(vehicle_id)
+            if craft is None or craft.goal != Goal("gate", site.name) or where.speed_mps >= STANDING_MPS:
+                continue
+            if vehicle_id in self._leaving_site or craft.halted_since_s is not None:
+                continue
+            if stands_behind(self._port, vehicle_id, queue | site.tail):
+                site.tail.add(vehicle_id)
+                self._halt(craft, site, where)
 
     def _end_spill(self, craft: Craft) -> None:
         if craft.halted_since_s is not None:
@@ -415,9 +445,7 @@ class Executor:
             if not site.yard.queue:
                 continue
             while (waiting := site.yard.next_for_bay(self._now, self._may_dock(site))) is not None:
-                craft = self.crafts[waiting.vehicle_id]
-                self._end_spill(craft)
-                self._take_bay(craft, site)
+                self._take_bay(self.crafts[waiting.vehicle_id], site)
             while (waiting := site.yard.next_for_staging()) is not None:
                 craft = self.crafts[waiting.vehicle_id]
                 self._end_spill(craft)
@@ -432,6 +460,7 @@ class Executor:
         """Let a vehicle leave a site that it does not call at any more."""
         for site in self._sites.values():
             site.yard.forget(craft.id)
+            site.tail.discard(craft.id)
         self._end_spill(craft)
         if craft.site is not None:
             self._tell(GateOut(time_s=self._now, vehicle_id=craft.id, site=craft.site))

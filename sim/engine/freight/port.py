@@ -120,6 +120,10 @@ class FreightPort:
         """Return the edge that a vehicle is on, or stands beside."""
         return str(self._vehicles.getRoadID(vehicle_id))
 
+    def speed_mps(self, vehicle_id: str) -> float:
+        """Return the speed of any vehicle."""
+        return self._port.speed_mps(vehicle_id)
+
     def set_mass(self, vehicle_id: str, mass_kg: float) -> None:
         """Give a vehicle its mass with what it carries; its type becomes one of its own, `type@vehicle`."""
         self._vehicles.setMass(vehicle_id, mass_kg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -51,7 +51,10 @@ class Gate:
 
 @dataclass(slots=True)
 class Site:
-    """A freight site: its parking areas, its ledger and its handling times."""
+    """A freight site: its parking areas, its ledger and its handling times.
+
+    `tail` are the vehicles that stand further back than the gate, behind those that queue on the road.
+    """
 
     name: str
     place: FreightPlace
@@ -60,6 +63,7 @@ class Site:
     yard: Yard
     location: Location
     seed: int
+    tail: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, name: str, place: FreightPlace, document: FreightSite, graph: EdgeGraph, seed: int) -> Self:
@@ -90,7 +94,7 @@ class Site:
         yard = self.yard
         return SiteState(
             self.name, self.location,
-            bays=max(0, yard.bays - yard.out), occupied=len(yard.taken), queueing=len(yard.queue),
+            bays=max(0, yard.bays - yard.out), occupied=len(yard.taken), queueing=len(yard.queue) + len(self.tail),
             open_s=yard.open_s, close_s=yard.close_s, appointments=self.document.appointments is not None,
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ from sim.freight_events import (
     FreightVehicleRetired,
     GateIn,
     GateOut,
+    LorryLeft,
     MissionEnded,
     OrderDelivered,
     ServiceEnded,
     SpilledBack,
 )
 from tests.sumo.engine.freight.plant import HUMAN, QUICK, TUG, Plant, Ran, order, probed, scenario, there_and_back
+from tests.sumo.engine.freight.test_lorries import FLOW, lorry
 
 NAMES = [f"tug.{n:02d}" for n in range(4)]
 SLOW = {"handling": {"fixed_s": 60, "per_pallet_s": 0, "variation": 0}}
@@ -57,6 +60,70 @@ def test_the_second_of_the_queue_waits_for_the_whole_stay_of_the_first(plant: Pl
     waited = sorted(one.time_s - one.begin_s for one in ran.only(SpilledBack))
     assert waited[0] < 90
     assert waited[2] > 150, "two stays of a minute before it"
+
+
+def test_a_queue_is_counted_however_far_it_reaches_back(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty lorries at one bay: seven have room on its road, the others stand back over two junctions.
+
+    Three cars of others are caught among them. A truck that has broken down on its way there is in no queue.
+    """
+    stood_s: dict[str, dict[float, str]] = defaultdict(dict)
+
+    def look(library: Any, facts: StepFacts) -> None:  # noqa: ANN401 (libsumo has no types)
+        if facts.time_s == 10:
+            library.route.add("through", ["A1B1", "B1C1", "C1D1", "D1D2", "D2D3"])
+        if facts.time_s in {20, 41, 50}:
+            library.vehicle.add(f"car.{facts.time_s:.0f}", "through")
+        for name in library.vehicle.getIDList():
+            if library.vehicle.getLaneID(name) and library.vehicle.getSpeed(name) < 0.1:
+                stood_s[name][facts.time_s] = library.vehicle.getRoadID(name)
+
+    probed(monkeypatch, look)
+    lorries = [lorry(n, site="bare", depart_s=5.0 + 3 * n) for n in range(20)]
+    broken = {"kind": "breakdown", "begin_s": 20, "end_s": 400, "fleet": "tug", "number": 0}
+    where = scenario(lorries={"inbound": {**FLOW, "site": "bare"}}, disruptions=[broken], end_s=1800)
+    given = there_and_back(("tug.00", "a", "bare", "west"))
+    ran = plant.run(given, [order("a", "bare", "west")], lorries=lorries, where=where)
+    assert len(ran.only(LorryLeft)) == 20
+    spilled = {one.vehicle_id: one for one in ran.only(SpilledBack)}
+    assert {one.edge for one in spilled.values()} == {"D1D2", "C1D1", "B1C1"}
+    came = {one.vehicle_id: one for one in ran.only(GateIn)}
+    for name in (one.vehicle_id for one in lorries[1:]):
+        began_s, ended_s, edge = spilled[name].begin_s, spilled[name].time_s, spilled[name].edge
+        # not while it waits for somebody else to pass a junction, but soon after it has come to the queue
+        first_s = min(time_s for time_s in stood_s[name] if time_s > 70)
+        assert first_s <= began_s <= first_s + 5
+        assert (came[name].time_s, came[name].place) == (began_s, "queue")
+        assert stood_s[name][began_s] == edge
+        waited = [time_s for time_s in stood_s[name] if began_s <= time_s < ended_s]
+        assert len(waited) > 0.8 * (ended_s - began_s), "it creeps forward, and stands otherwise"
+    (tug,) = [one for one in spilled.values() if one.vehicle_id.startswith("tug")]
+    assert tug.begin_s > 400
+
+
+def test_who_stands_back_and_is_sent_elsewhere_is_in_the_queue_no_more(plant: Plant) -> None:
+    """Far back on the road it is told to go to another site; controllers see how many queue, it among them."""
+    most, turned = [0], list[float]()
+
+    def script(world: FreightWorld) -> None:
+        most[0] = max(most[0], world.sites()["bare"].queueing)
+        (tug,) = world.vehicles()
+        if world.time_s == 60:
+            world.set_plans({"tug.00": [Call("bare", load=("a",)), Call("west", unload=("a",))]})
+        elif tug.phase == "queueing" and world.time_s >= 300 and not turned:
+            turned.append(world.time_s)
+            world.set_plans({"tug.00": [Call("north", load=("b",)), Call("west", unload=("b",))]})
+
+    lorries = [lorry(n, site="bare", depart_s=5.0 + 3 * n) for n in range(12)]
+    where = scenario(lorries={"inbound": {**FLOW, "site": "bare"}}, fleets={"tug": {**TUG, "count": 1}}, end_s=1500)
+    ran = plant.run(script, [order("a", "bare", "west"), order("b", "north", "west")], lorries=lorries, where=where)
+    (spilled,) = [one for one in ran.only(SpilledBack) if one.vehicle_id == "tug.00"]
+    assert spilled.edge != "D1D2"
+    assert spilled.begin_s < 300
+    assert [spilled.time_s] == pytest.approx(turned, abs=10)
+    assert [one.order_id for one in ran.only(OrderDelivered)] == ["b"]
+    assert [one.site for one in ran.only(GateOut) if one.vehicle_id == "tug.00"] == ["bare", "north", "west"]
+    assert most[0] == 12, "eleven lorries, for one is in the bay, and the truck"
 
 
 def test_with_a_lot_nobody_stands_on_the_road(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
