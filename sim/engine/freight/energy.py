@@ -133,6 +133,13 @@ class Meter:
             return
         if self._read_s is None:
             self._read_s = now_s
+        self._follow(now_s, on_road)
+        yield from self._tell_empty(now_s)
+        if now_s >= self._read_s + METER_S:
+            yield from self._read(now_s)
+
+    def _follow(self, now_s: float, on_road: AbstractSet[str]) -> None:
+        """See who has come to a charger or left one, and who stands off the road with its engine on."""
         for name, battery in self._batteries.items():
             craft = self._crafts[name]
             if now_s >= battery.look_s and craft.state != "off_duty":
@@ -152,9 +159,6 @@ class Meter:
             if hub != battery.hub:
                 battery.hub = hub
                 self._plug_in(name, battery)
-        yield from self._tell_empty(now_s)
-        if now_s >= self._read_s + METER_S:
-            yield from self._read(now_s)
 
     def _look(self, name: str, battery: _Battery, now_s: float) -> None:
         """Book what was used beyond what the battery held; say when it may be empty, at the earliest."""
