@@ -46,9 +46,9 @@ HEADLINE = (
     "energy_kwh_per_tkm", "freight_charge_change_kwh",
     "freight_fuel_kg", "ghg_g_per_tkm_ttw", "ghg_g_per_tkm_wtw", "charged_grid_kwh",
     "hub_peak_kw", "ttc_conflicts_per_1000km", "pet_conflicts_per_1000km", "drac_conflicts_per_1000km", "conflicts",
-    "violations", "violation_s", "unmanned_exposure_h", "unmanned_exposure_km", "finished_cars_stored",
-    "line_to_compound_s", "compound_fill_max", "run_quality", "time_loss_others_s", "time_loss_others_added_s",
-    "others_arrived", "teleports", "collisions",
+    "violations", "violation_s", "freight_interventions_per_operator_h", "freight_operator_queue_s",
+    "unmanned_exposure_h", "unmanned_exposure_km", "finished_cars_stored", "line_to_compound_s", "compound_fill_max",
+    "run_quality", "time_loss_others_s", "time_loss_others_added_s", "others_arrived", "teleports", "collisions",
 )  # fmt: skip
 
 _WHOLE = {

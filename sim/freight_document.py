@@ -24,6 +24,7 @@ from sim.fleet_document import Battery
 from sim.orders_file import MOST_ORDERS, OrderRow
 from sim.permit_document import Crew
 from sim.platooning_document import Platooning
+from sim.supervision_document import FreightSupervision
 from sim.vehicle_classes import FreightClass
 
 CARS = "built"
@@ -268,6 +269,11 @@ class TruckFleet(Model):
         return self
 
     @property
+    def is_supervised(self) -> bool:
+        """Whether operators watch it from afar."""
+        return self.crew == "remote" and self.operators is not None
+
+    @property
     def empty_kg(self) -> float:
         """Mass without a load."""
         engine = self.battery or self.diesel or self.robot
@@ -323,6 +329,9 @@ class Freight(Model):
     platooning: Platooning | None = Field(
         None, exclude_if=lambda value: value is None, description="null: driverless trucks drive each on its own"
     )
+    supervision: FreightSupervision | None = Field(
+        None, exclude_if=lambda value: value is None, description="null: nothing stops vehicles watched from afar"
+    )
     on_time_tolerance_s: float = Field(300, ge=0, description="how much before its window an order may be in a bay")
     energy: EnergyFactors | None = None
     conflicts: bool = Field(default=True, description="measure time to collision and post-encroachment time")
@@ -339,6 +348,9 @@ class Freight(Model):
             _require(self.finished_cars.line, self.lines, "finished_cars.line", "lines")
         if self.platooning is not None and "av_truck" not in {one.vehicle_class for one in self.fleets.values()}:
             msg = "platooning: found no fleet of av_truck; driverless trucks alone drive in platoons"
+            raise ValueError(msg)
+        if self.supervision is not None and not any(one.is_supervised for one in self.fleets.values()):
+            msg = "supervision: found no fleet of crew remote with operators; nobody is there to be called"
             raise ValueError(msg)
         return self
 

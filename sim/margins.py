@@ -120,6 +120,8 @@ DEFAULTS: dict[str, Margin] = {
     "conflicts": _default(0.1, 5, _CONFLICT),
     "violations": _default(0, 0, _EVENT),
     "violation_s": _default(0, 0, _EVENT),
+    "freight_interventions_per_operator_h": _default(0.1, 0.1, "a tenth, or one call in ten hours"),
+    "freight_operator_queue_s": _default(0.1, 6, "a tenth; 6 s of a truck in its lane"),
     "finished_cars_stored": _default(0.01, 1, "one car in a hundred"),
     "line_to_compound_s": _default(0.05, 6, "a twentieth"),
     "run_quality": _default(0, 0, "a run that does not pass is no evidence"),

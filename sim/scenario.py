@@ -16,10 +16,11 @@ from pydantic_core import ErrorDetails
 
 from sim.demand_document import Demand
 from sim.errors import ScenarioError
-from sim.fields import Clock, Model, Name, SourcedPositive, SourcedRate, SourcedShare, Status, format_clock
+from sim.fields import Clock, Model, Name, SourcedPositive, SourcedRate, SourcedShare, format_clock
 from sim.fleet_document import Fleet
 from sim.freight_document import Freight
 from sim.permit_document import Permit
+from sim.supervision_document import Handling
 
 
 class Span(Model):
@@ -136,24 +137,6 @@ class Controllers(Model):
     shuttle: ControllerUse | None = None
     # left out where it is null, so that documents without it keep their hash
     freight: ControllerUse | None = Field(None, exclude_if=lambda value: value is None)
-
-
-class Handling(Model):
-    """How long an operator is busy with one incident, from taking it over until the vehicle drives on."""
-
-    distribution: Literal["lognormal", "exponential"] = "lognormal"
-    mean_s: float = Field(gt=0, le=86_400)
-    sd_s: float | None = Field(None, gt=0, description="for the lognormal law; that of an exponential one is its mean")
-    status: Status
-    source: str
-
-    @model_validator(mode="after")
-    def _has_its_spread(self) -> Self:
-        if (self.sd_s is None) != (self.distribution == "exponential"):
-            found = "no sd_s" if self.sd_s is None else f"sd_s {self.sd_s:g}"
-            msg = f"a lognormal handling time needs sd_s, an exponential one has none; found {found}"
-            raise ValueError(msg)
-        return self
 
 
 class Supervision(Model):

@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from sim.scenario import Handling
+from sim.supervision_document import Handling
 
 _STANDARD = NormalDist()
 

@@ -215,19 +215,36 @@ def _safety() -> list[Kpi]:
 
 
 def _permits() -> list[Kpi]:
-    """Return what the permit monitor saw."""
+    """Return what the permit monitor saw, and what remote operators had to do."""
 
     def kpi(
-        code: str, unit: str, better: Better, title: str, *, definition: str, alias: str, scoped_by: ScopedBy
-    ) -> Kpi:
+        code: str, unit: str, better: Better, title: str, *, definition: str, alias: str, scoped_by: ScopedBy,
+        distribution: bool = False,
+    ) -> Kpi:  # fmt: skip
         return Kpi(code=code, section="Permits", unit=unit, better=better, source="own", title=title,
-                   definition=definition, scoped_by=scoped_by, alias=alias)  # fmt: skip
+                   definition=definition, distribution=distribution, scoped_by=scoped_by, alias=alias)  # fmt: skip
 
     return [
         kpi("violations", "violations", "lower", "Violations", alias="X1", scoped_by="rule",
             definition="breaches of a permit's rules as the independent monitor saw them, each from begin to end"),
         kpi("violation_s", "s", "lower", "Time in violation", alias="X1s", scoped_by="rule",
             definition="how long the violations lasted, summed"),
+        kpi("violation_severity", "s × excess", "lower", "Severity of violations", alias="X1v", scoped_by="rule",
+            definition="Σ duration × largest excess, for each rule in its own unit: km/h for over_speed, vehicles for "
+            "operators, kg for mass, seconds to the window for hours; geofence, crew and surface are broken or not and "
+            "count 1, so that theirs are seconds. Not given for all rules together, whose units differ"),
+        kpi("freight_interventions_per_operator_h", "1/h", "lower", "Interventions of an operator", alias="X2",
+            scoped_by="class",
+            definition="incidents of vehicles watched from afar / hours of their operators, who are on duty from the "
+            "start of the first vehicle of their fleet on; given with freight.supervision"),
+        kpi("freight_interventions_at_once", "vehicles", "lower", "Interventions at once", alias="X2m",
+            scoped_by="class", definition="most incidents open at the same time, waiting for an operator or handled"),
+        kpi("freight_operator_queue_s", "s", "lower", "Wait for an operator", alias="X2q", scoped_by="class",
+            distribution=True,
+            definition="from a vehicle's call until an operator takes it over; one still open at the end has waited "
+            "until then"),
+        kpi("freight_operator_utilisation", "share", "neither", "Operators busy", alias="X2u", scoped_by="class",
+            definition="time that operators handled incidents / their hours"),
         kpi("unmanned_exposure_h", "h", "neither", "Unmanned on the road", alias="X3", scoped_by="class",
             definition="vehicle-hours on roads with nobody on board: crew `remote` or `none`"),
         kpi("unmanned_exposure_km", "km", "neither", "Unmanned distance", alias="X3k", scoped_by="class",

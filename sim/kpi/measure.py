@@ -321,15 +321,24 @@ class Measurement:
 
     @_take.register
     def _incident_began(self, event: ev.IncidentBegan) -> None:
-        self._violations += self._incidents.begin(event, known=event.vehicle_id in self._fleet)
+        if self.freight.knows(event.vehicle_id):
+            self.freight.take(event)
+        else:
+            self._violations += self._incidents.begin(event, known=event.vehicle_id in self._fleet)
 
     @_take.register
     def _handling_began(self, event: ev.HandlingBegan) -> None:
-        self._violations += self._incidents.take_over(event)
+        if self.freight.knows(event.vehicle_id):
+            self.freight.take(event)
+        else:
+            self._violations += self._incidents.take_over(event)
 
     @_take.register
     def _incident_ended(self, event: ev.IncidentEnded) -> None:
-        self._violations += self._incidents.end(event)
+        if self.freight.knows(event.vehicle_id):
+            self.freight.take(event)
+        else:
+            self._violations += self._incidents.end(event)
 
     @_take.register
     def _broke_down(self, _event: ev.VehicleBrokeDown) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sim.engine.operators import HandlingTime, Operators
-from sim.scenario import Handling
+from sim.supervision_document import Handling
 
 CALLS = 200_000
 

@@ -85,6 +85,8 @@ class Craft:
         Site one of whose bays is taken for it: from the call to the leaving.
     held
         Whether it stands because no permit lets it drive.
+    awaits_operator
+        Whether it stands on the road until an operator has helped it on.
     stands
         Where it was last seen, off the road or on an edge.
     """
@@ -121,6 +123,7 @@ class Craft:
     odometer_m: float = 0.0
     held: bool = False
     broken: bool = False
+    awaits_operator: bool = False
     stands: Location = NOWHERE
     allowed_mps: float = field(init=False)
 

@@ -60,7 +60,7 @@ class Disruptions:
             craft = self._broken(one)
             others = [other for other in self._current if other.kind == one.kind and self._broken(other) is craft]
             craft.broken = begins or bool(others)
-            if not craft.broken and craft.state in {"driving", "queued"}:
+            if not (craft.broken or craft.awaits_operator) and craft.state in {"driving", "queued"}:
                 craft.mover.release(craft.id)
             return craft.id
         site = str(one.site)

@@ -24,6 +24,7 @@ from sim.engine.freight.port import FreightPort, Seen
 from sim.engine.freight.robots import RobotPort
 from sim.engine.freight.setup import FreightSetup, class_graph, freight_id
 from sim.engine.freight.sites import Site
+from sim.engine.freight.supervision import Supervisors
 from sim.engine.freight.world import FreightBody
 from sim.engine.sumo import StepFacts, SumoPort
 from sim.engine.times import EdgeTimes
@@ -90,6 +91,10 @@ class FreightRun:
         )
         platooning = self._document.platooning
         self._platoons = None if platooning is None else Platoons(self._port, platooning, self._crafts)
+        supervision = self._document.supervision
+        self._supervisors = None if supervision is None else Supervisors(
+            supervision, self._document.fleets, self._crafts, graph, seed=scenario.seeds.sumo
+        )  # fmt: skip
         self._monitor = Monitor(scenario, network, graph)
         self._lorries = LorryFlow(
             self._port, goods.lorries, self._document.lorries, crafts=self._crafts, sites=self._sites
@@ -272,6 +277,8 @@ class FreightRun:
         events += self._executor.step(facts, self._seen, self._walked(facts))
         for craft, shelter in self._guard.leaving(now, self._crafts, self._seen):
             self._executor.hold(craft.id, shelter)
+        if self._supervisors is not None:
+            events += self._supervisors.step(now, self._seen)
         if self._platoons is not None:
             events += self._platoons.step(now, self._seen)
         events += self._meter.step(now, self._seen.keys())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sim import events as ev
 from sim import freight_events as fe
 from sim.events import Event
 from sim.freight_document import Freight
@@ -11,6 +12,7 @@ from sim.kpi.conflicts import Conflict, conflict_records
 from sim.kpi.freight.activity import activity_records
 from sim.kpi.freight.cars import CarBook
 from sim.kpi.freight.energy import HubBook
+from sim.kpi.freight.interventions import InterventionBook
 from sim.kpi.freight.orders import OrderBook
 from sim.kpi.freight.permits import PermitBook
 from sim.kpi.freight.platoons import PlatoonBook
@@ -27,8 +29,11 @@ _RANK: dict[type[Event], int] = {
     fe.FreightVehicleStarted: 0,
     fe.CarFinished: 0,
     fe.MissionBegan: 1,
+    ev.IncidentBegan: 1,
+    ev.HandlingBegan: 2,
     fe.OrderDelivered: 2,
     fe.OrderLoaded: 3,
+    ev.IncidentEnded: 3,
     fe.MissionEnded: 5,
     fe.FreightVehicleRetired: 6,
 }
@@ -46,6 +51,7 @@ class FreightBook:
         self.permits = PermitBook()
         self.platoons = PlatoonBook()
         self.counted: dict[tuple[str, str], float] = {}
+        self.interventions = InterventionBook()
         self._scenario = scenario
         self._freight: Freight | None = scenario.freight
         self._step: list[Event] = []
@@ -56,11 +62,16 @@ class FreightBook:
         if self._watched:
             self._step.append(event)
 
+    def knows(self, vehicle_id: str) -> bool:
+        """Whether a vehicle is one of a freight fleet."""
+        return vehicle_id in self.trucks.ledgers
+
     def settle_step(self) -> Iterator[str]:
         """Book the events of the time step that is over; yields what cannot be."""
         for event in sorted(self._step, key=lambda one: _RANK.get(type(one), 4)):
             yield from self.orders.take(event)
             yield from self.trucks.take(event, self.orders)
+            yield from self.interventions.take(event, self.trucks)
             yield from self.cars.take(event)
             self.sites.take(event)
             self.hubs.take(event)
@@ -103,6 +114,7 @@ class FreightBook:
         yield from activity_records(self.trucks, self.orders, freight, efficiency=efficiency, now_s=now_s)
         yield from self.hubs.records()
         yield from self.platoons.records()
+        yield from self.interventions.records(freight, self.trucks, now_s=now_s)
         yield from self.cars.records(freight)
         if conflicts is not None:
             yield from conflict_records(conflicts, km=self._km_on_roads())

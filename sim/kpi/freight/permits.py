@@ -11,7 +11,13 @@ from sim.kpi.entry import ALL
 from sim.kpi.record import KpiRecord, total
 from sim.permit_document import Crew
 
+_WHOLE = {"geofence", "crew", "surface"}  # rules that are kept or not
 _UNMANNED: tuple[Crew, ...] = ("remote", "none")
+
+
+def _degree(violation: Violation) -> float:
+    """Return the excess of a violation, 1 where the rule knows no more or less."""
+    return 1.0 if violation.rule in _WHOLE else violation.excess
 
 
 @dataclass(slots=True)
@@ -36,6 +42,9 @@ class PermitBook:
             lasted_s = sum(one.time_s - one.begin_s for one in broken)
             yield from total("violations", len(broken), n=watched, scope=scope)
             yield from total("violation_s", lasted_s, n=watched, scope=scope)
+            if scope != ALL:
+                severity = sum((one.time_s - one.begin_s) * _degree(one) for one in broken)
+                yield from total("violation_severity", severity, n=watched, scope=scope)
         unmanned = [one for one in self.meterings if one.crew in _UNMANNED]
         for scope in [ALL, *sorted({one.vehicle_class for one in unmanned})]:
             members = [one for one in unmanned if scope in {ALL, one.vehicle_class}]

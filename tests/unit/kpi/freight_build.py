@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from sim import events as ev
@@ -195,3 +196,33 @@ def book() -> list[ev.Event]:
 def moved() -> list[ev.Event]:
     """Return the whole day, in the order of time."""
     return sorted([*book(), *tug(), *van(), *around()], key=lambda one: one.time_s)
+
+
+def watched(*, vehicles: int) -> list[ev.Event]:
+    """Return remote trucks that were on duty for an hour and did not move."""
+    names = [f"tug.{n}" for n in range(1, vehicles + 1)]
+    start, end = tug()[0], tug()[-1]
+    assert isinstance(start, fe.FreightVehicleStarted)
+    assert isinstance(end, fe.FreightVehicleRetired)
+    stood = dataclasses.replace(end, time_s=3600.0, odometer_m=0.0, charge_kwh=None, duty_s=3600.0)
+    return [*(dataclasses.replace(start, vehicle_id=name) for name in names),
+            *(dataclasses.replace(stood, vehicle_id=name) for name in names)]  # fmt: skip
+
+
+def freight_incident(vehicle: str, began_s: float, *, queue_s: float, handling_s: float) -> list[ev.Event]:
+    """Return a call that waits and is handled."""
+    helped_s = began_s + queue_s
+    return [
+        ev.IncidentBegan(time_s=began_s, vehicle_id=vehicle, edge="A", odometer_m=0.0),
+        ev.HandlingBegan(time_s=helped_s, vehicle_id=vehicle, operator=0, queue_s=queue_s),
+        ev.IncidentEnded(time_s=helped_s + handling_s, vehicle_id=vehicle, handling_s=handling_s),
+    ]
+
+
+def supervised_freight(*, operators: int) -> dict[str, Any]:
+    """Return the document with three electric trucks that so many operators help on."""
+    goods = FREIGHT["freight"]
+    handling = {"mean_s": 100, "sd_s": 10, "status": "assumed", "source": "t"}
+    fleets = {**goods["fleets"], "tug": {**goods["fleets"]["tug"], "count": 3, "operators": operators}}
+    supervision = {"incidents_per_1000_km": 20, "handling": handling}
+    return FREIGHT | {"freight": {**goods, "fleets": fleets, "supervision": supervision}}

@@ -6,7 +6,7 @@ from sim.compare import HEADLINE, compare_runs
 from sim.kpi.catalogue import CATALOGUE
 from sim.kpi.entry import DISTRIBUTION_STATS, SCOPES, TOTAL
 from tests.unit.kpi.build import SLOW, booked, pooled, publish
-from tests.unit.kpi.freight_build import CONFLICT_ROWS, FREIGHT, moved
+from tests.unit.kpi.freight_build import CONFLICT_ROWS, FREIGHT, freight_incident, moved, supervised_freight, watched
 from tests.unit.kpi.test_charging import MIXED, charge, fleet
 from tests.unit.kpi.test_operators import SUPERVISION, call, handle, resolve
 
@@ -18,7 +18,12 @@ def emitted(tmp_path: Path) -> set[tuple[str, str, str, str]]:
     run = publish(tmp_path / "run", log, document={"supervision": SUPERVISION})
     electric = publish(tmp_path / "electric", fleet(charge("s", 1000, 1540, 20, 15)), document={"fleet": MIXED})
     goods = publish(tmp_path / "goods", moved(), document=FREIGHT, conflicts=CONFLICT_ROWS)
-    comparison = compare_runs(reference, run, publish(tmp_path / "booked", booked(), document=SLOW), electric, goods)
+    calls = [*watched(vehicles=1), *freight_incident("tug.1", 1000, queue_s=5, handling_s=60)]
+    helped = publish(
+        tmp_path / "helped", sorted(calls, key=lambda one: one.time_s), document=supervised_freight(operators=1)
+    )  # fmt: skip
+    slow = publish(tmp_path / "booked", booked(), document=SLOW)
+    comparison = compare_runs(reference, run, slow, electric, goods, helped)
     return {(one.code, one.stat, one.scope, one.unit) for each in comparison.runs for one in each.records.values()}
 
 

@@ -22,11 +22,14 @@ from tests.unit.kpi.freight_build import (
     around,
     book,
     delivered,
+    freight_incident,
     loaded,
     moved,
     stay,
+    supervised_freight,
     tug,
     van,
+    watched,
 )
 
 
@@ -125,6 +128,7 @@ def kpis() -> dict[str, float]:
         ("conflicts@human-human", 1),
         ("violations", 1),
         ("violation_s@over_speed", 60),
+        ("violation_severity@over_speed", 60 * 3),
         ("unmanned_exposure_h", 0.5),
         ("unmanned_exposure_km@av_truck", 7.2),
         ("finished_cars_stored", 1),
@@ -138,7 +142,60 @@ def test_value(kpis: dict[str, float], key: str, value: float) -> None:
 
 
 def test_what_nobody_did_is_absent(kpis: dict[str, float]) -> None:
-    assert not {"modal_share", "requests", "fleet_size", "freight_fuel_kg@av_truck"} & kpis.keys()
+    absent = {"modal_share", "requests", "fleet_size", "freight_fuel_kg@av_truck", "violation_severity"}
+    absent |= {"freight_interventions_per_operator_h", "incidents"}
+    assert not absent & kpis.keys()
+
+
+def test_what_is_broken_or_not_has_its_seconds_for_severity() -> None:
+    left = fe.Violation(
+        time_s=1090.0, vehicle_id="tug.1", vehicle_class="av_truck", rule="geofence", permit="zone", lane="A_0",
+        begin_s=1000.0, excess=0.0, x=0.0, y=0.0,
+    )  # fmt: skip
+    kpis = measured([*moved(), left, dataclasses.replace(left, begin_s=1080.0)])
+    assert kpis["violation_severity@geofence"] == 100
+    assert kpis["violations"] == 3
+
+
+def supervised(log: Iterable[ev.Event], *, operators: int) -> Measurement:
+    measurement = Measurement(scenario(**supervised_freight(operators=operators)))
+    for event in sorted(log, key=lambda one: one.time_s):
+        measurement.add(event)
+    return measurement
+
+
+@pytest.mark.parametrize("operators", [1, 2])
+def test_the_load_of_remote_operators(operators: int) -> None:
+    """Three calls; the second comes while the first is handled, the third in the moment in which that one ends."""
+    calls = [
+        *freight_incident("tug.1", 1000, queue_s=0, handling_s=100),
+        *freight_incident("tug.2", 1050, queue_s=50, handling_s=200),
+        *freight_incident("tug.3", 1300, queue_s=0, handling_s=60),
+    ]
+    measurement = supervised([*watched(vehicles=3), *calls], operators=operators)
+    assert measurement.violations(final=True) == []
+    kpis = flat(measurement.records(final=True))
+    assert kpis["freight_interventions_per_operator_h"] == 3 / operators
+    assert kpis["freight_interventions_per_operator_h@av_truck"] == 3 / operators
+    assert kpis["freight_interventions_at_once"] == 2
+    assert kpis["freight_operator_queue_s"] == pytest.approx(50 / 3)
+    assert kpis["freight_operator_queue_s.max"] == 50
+    assert kpis["freight_operator_utilisation"] == pytest.approx(360 / 3600 / operators)
+    assert not {"incidents", "freight_interventions_at_once@human_truck"} & kpis.keys()
+
+
+def test_an_incident_that_is_open_at_the_end_has_lasted_until_then() -> None:
+    call, *_ = freight_incident("tug.1", 3000, queue_s=0, handling_s=0)
+    kpis = flat(supervised([*watched(vehicles=1), call], operators=1).records(final=True))
+    assert kpis["freight_operator_queue_s"] == 600
+    assert kpis["freight_operator_utilisation"] == 0
+
+
+def test_an_incident_within_an_incident_is_a_breach() -> None:
+    call, *_ = freight_incident("tug.1", 3000, queue_s=0, handling_s=0)
+    again = dataclasses.replace(call, time_s=3001.0)
+    found = supervised([*watched(vehicles=1), call, again], operators=1).violations(final=True)
+    assert "vehicle tug.1 has an incident within an incident" in found
 
 
 def test_the_order_within_a_time_step_does_not_matter(kpis: dict[str, float]) -> None:

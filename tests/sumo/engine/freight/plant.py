@@ -172,9 +172,8 @@ class Plant:
     def run(
         self, controller: FreightController | Script, orders: Sequence[Order] = (), *, lorries: Sequence[Lorry] = (),
         cars: Sequence[FinishedCar] = (), where: Scenario | None = None, engine: EngineName = "libsumo",
-        faults: int = 0,
     ) -> Ran:  # fmt: skip
-        """Run a scenario to its end; nobody is teleported, and all that KPIs rest on holds but for `faults`."""
+        """Run a scenario to its end; nobody is teleported, and all that KPIs rest on holds."""
         where = where or scenario()
         dispatcher: FreightController = Scripted(controller) if callable(controller) else controller
         resolved = self.resolve(where, dispatcher, Goods(tuple(orders), tuple(lorries), tuple(cars)))
@@ -187,8 +186,7 @@ class Plant:
         measured = Measurement(where)
         for event in events:
             measured.add(event)
-        found = measured.violations(final=True)
-        assert len(found) == faults, found
+        assert measured.violations(final=True) == []
         return Ran(events, outcome, commands)
 
     def resolve(self, where: Scenario, dispatcher: FreightController, goods: Goods) -> Resolved:

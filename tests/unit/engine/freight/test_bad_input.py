@@ -70,6 +70,9 @@ def test_what_the_network_lacks_is_told_with_its_place(
         ({}, {"zone": {}}, ["permits.p.zone", "everywhere, areas, a polygon or edges"]),
         ({}, {"classes": ["tank"]}, ["permits.p.classes.0", "'tank'", "av_truck"]),
         ({"fleets": {"tug": {**TUG, "depot": "moon"}}}, {}, ["fleets.tug.depot", "'moon'", "yard"]),
+        ({"supervision": {"incidents_per_1000_km": 20, "handling": {"mean_s": 90, "sd_s": 9, "status": "assumed",
+                                                                    "source": "t"}}}, {},
+         ["supervision: found no fleet of crew remote with operators"]),
         ({"sites": {"yard": {}, "cams": {}}}, {}, ["found yard twice", "one site or depot of a name"]),
         (
             {"orders": [{"id": "x", "kind": "part", "family": "wing", "origin": "cams", "destination": "ggm",
