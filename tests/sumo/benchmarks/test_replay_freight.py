@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.consignments import day
-from benchmarks.logistics import compare_arrivals, replayed_drives
+from benchmarks.logistics import QUIET, compare_arrivals, replayed_drives
 from benchmarks.replay import record
 from sim.errors import EngineError
 from sim.scenario import Scenario
 
 SHORT = (
-    "time.begin_s='08:00'", "time.end_s='08:45'", "time.drain_s=900", "demand.background.scale=0.01",
-    "freight.lorries.inbound.per_day=200",
+    *QUIET, "time.begin_s='08:00'", "time.end_s='08:45'", "time.drain_s=900", "freight.lorries.inbound.per_day=200",
 )  # fmt: skip
 
 
