@@ -31,7 +31,8 @@ class StockCounted(Event):
 class OrderReleased(Event):
     """An order may be planned from now on.
 
-    `direct_distance_m` is the shortest feasible way from bay to bay (ISO 14083).
+    `direct_distance_m` is the shortest feasible way of a truck from bay to bay; of the vehicle that comes it stands in
+    `order_delivered`.
     """
 
     order_id: str
@@ -73,10 +74,14 @@ class OrderLoaded(Event):
 
 
 @event("order_delivered", order_id="bumper.007", vehicle_id="tug.03", site="ggm", odometer_m=7320.5, load_pallets=0.0,
-       load_kg=0.0, docked_s=29400.0, pallets=6.0)  # fmt: skip
+       load_kg=0.0, docked_s=29400.0, pallets=6.0, shortest_m=2150.0)  # fmt: skip
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderDelivered(Event):
-    """An order is unloaded at its destination, in the bay since `docked_s`; `pallets` is what came."""
+    """An order is unloaded at its destination, in the bay since `docked_s`; `pallets` is what came.
+
+    `shortest_m` is the shortest feasible way between the two docks for vehicles of this class (ISO 14083), whatever
+    their permits; of robots between the doors, on foot.
+    """
 
     order_id: str
     vehicle_id: str
@@ -86,6 +91,7 @@ class OrderDelivered(Event):
     load_kg: float
     docked_s: float
     pallets: float
+    shortest_m: float | None = None
 
 
 @event("order_failed", order_id="bumper.007", cause="no_vehicle_may_carry_it")

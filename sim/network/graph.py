@@ -44,6 +44,8 @@ class EdgeGraph:
         Per vehicle class: which edges it may use.
     turn_from, turn_to, turn_permits
         The turns as pairs of edge positions, and per vehicle class which of them it may take.
+    turn_m
+        Length of each turn within the junction, on its shortest lane.
     shapes
         Kerb lane of each edge, shape (points, 2).
     """
@@ -58,6 +60,7 @@ class EdgeGraph:
     turn_from: IntArray
     turn_to: IntArray
     turn_permits: Mapping[str, BoolArray]
+    turn_m: FloatArray
     shapes: tuple[FloatArray, ...]
 
     @classmethod
@@ -111,6 +114,7 @@ class EdgeGraph:
                 vclass: np.array([vclass in turns[pair].vclasses for pair in pairs], dtype=np.bool_)
                 for vclass in VCLASSES
             },
+            turn_m=np.array([turns[pair].least_m for pair in pairs], dtype=np.float64),
             shapes=tuple(np.array(kerb_lane(edge).getShape(), dtype=np.float64)[:, :2] for edge in edges),
         )
 
@@ -144,6 +148,23 @@ class EdgeGraph:
             legs[goal, column] = np.inf
             if onward.size:
                 legs[goal, column] = 0.0 if goal in onward else (edge_weights[onward] + legs[onward, column]).min()
+        return legs
+
+    def legs_m(self, start: str, vclass: str) -> FloatArray:
+        """Return the shortest way from the end of an edge to the start of each, each turn at its own length.
+
+        Shape (edges,): inf where it cannot be reached; to itself, the way round.
+        """
+        allowed = self._of_class(self.turn_permits, vclass)
+        first, rows, columns, crossing_m = (
+            self.position(start), self.turn_from[allowed], self.turn_to[allowed], self.turn_m[allowed],
+        )  # fmt: skip
+        size = len(self.ids)
+        turns = csr_array((crossing_m + self.length_m[columns], (rows, columns)), shape=(size, size))
+        to_end: FloatArray = dijkstra(turns, indices=np.array(first))
+        legs: FloatArray = to_end - self.length_m
+        back = columns == first
+        legs[first] = (to_end[rows[back]] + crossing_m[back]).min(initial=np.inf)
         return legs
 
     def shortest_path(
@@ -200,6 +221,7 @@ class EdgeGraph:
             turn_from=start,
             turn_to=end,
             turn_permits={name: edges[start] & edges[end] & (start != end)},
+            turn_m=np.zeros(len(start)),
         )
 
     def position(self, edge: str) -> int:
@@ -229,6 +251,7 @@ class _Turn:
     """All lane-to-lane connections between two edges."""
 
     metres: float
+    least_m: float
     seconds: float
     vclasses: set[str]
 
@@ -241,8 +264,9 @@ def _turns(net: sumolib.net.Net, edges: list[Edge], index: Mapping[str, int]) ->
                 continue
             lanes = [(c.getFromLane(), c.getToLane()) for c in connections]
             metres, seconds = _crossing(net, connections[0].getViaLaneID())
+            least_m = min(_crossing(net, one.getViaLaneID())[0] for one in connections)
             turns[index[edge.getID()], index[target.getID()]] = _Turn(
-                metres, seconds, {v for v in VCLASSES if any(a.allows(v) and b.allows(v) for a, b in lanes)}
+                metres, least_m, seconds, {v for v in VCLASSES if any(a.allows(v) and b.allows(v) for a, b in lanes)}
             )
     return turns
 

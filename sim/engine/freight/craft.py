@@ -30,6 +30,9 @@ class Mover(Protocol):
     def odometer_m(self, name: str, /) -> float:
         """Return the distance covered since the begin."""
 
+    def spot(self, name: str, /) -> tuple[str, float]:
+        """Return the edge that it is on or stands beside, and at which metre."""
+
     def set_mass(self, name: str, mass_kg: float, /) -> None:
         """Give it its mass with what it carries."""
 

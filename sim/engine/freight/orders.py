@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+from sim.engine.freight.distances import Spot
 from sim.errors import ControllerError
 from sim.events import Event
 from sim.freight import Order
 from sim.freight_events import OrderFailed, OrderOpen, OrderReleased
+from sim.vehicle_classes import FreightClass
+
+TRUCK: FreightClass = "human_truck"
 
 
 class OrderBook:
@@ -18,14 +22,18 @@ class OrderBook:
     ----------
     orders
         All that the demand has.
-    distance_m
-        Shortest feasible distance from bay to bay, by origin and destination.
+    docks
+        The end of each site's dock.
+    shortest_m
+        Shortest feasible distance for a class of vehicle from spot to spot.
     """
 
-    def __init__(self, orders: Collection[Order], *, distance_m: Callable[[str, str], float]) -> None:
+    def __init__(
+        self, orders: Collection[Order], *, docks: Mapping[str, Spot], shortest_m: Callable[[str, Spot, Spot], float]
+    ) -> None:
         self._to_come = sorted(orders, key=lambda one: (one.released_s, one.id), reverse=True)
         self._known = {order.id for order in orders}
-        self._distance_m = distance_m
+        self._docks, self.shortest_m = docks, shortest_m
         self.waiting: dict[str, Order] = {}
         self.on_board: dict[str, Order] = {}
 
@@ -48,7 +56,7 @@ class OrderBook:
                 time_s=now_s, order_id=order.id, order_kind=order.kind, family=order.family, origin=order.origin,
                 destination=order.destination, pallets=order.cargo.pallets, mass_kg=order.cargo.mass_kg,
                 pieces=order.pieces, earliest_s=order.earliest_s, latest_s=order.latest_s,
-                direct_distance_m=self._distance_m(order.origin, order.destination),
+                direct_distance_m=self.shortest_m(TRUCK, self._docks[order.origin], self._docks[order.destination]),
             )  # fmt: skip
 
     def place(self, order: Order, sites: Collection[str]) -> None:

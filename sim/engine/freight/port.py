@@ -120,6 +120,10 @@ class FreightPort:
         """Return the edge that a vehicle is on, or stands beside."""
         return str(self._vehicles.getRoadID(vehicle_id))
 
+    def spot(self, vehicle_id: str) -> tuple[str, float]:
+        """Return the edge that a vehicle is on or stands beside, and at which metre."""
+        return str(self._vehicles.getRoadID(vehicle_id)), float(self._vehicles.getLanePosition(vehicle_id))
+
     def speed_mps(self, vehicle_id: str) -> float:
         """Return the speed of any vehicle."""
         return self._port.speed_mps(vehicle_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sim.engine.freight.distances import Spot
 from sim.engine.freight.port import Seen
 from sim.engine.sumo import HELD_S, SumoPort
 from sim.errors import EngineError
@@ -71,6 +73,35 @@ class RobotPort:
             persons.removeStage(robot_id, stage)
         robot = self._robots[robot_id]
         robot.walking, robot.door, robot.edge = True, door, ""
+
+    def spot(self, robot_id: str) -> tuple[str, float]:
+        """Return the edge that a robot is on, and at which metre."""
+        return str(self._persons.getRoadID(robot_id)), float(self._persons.getLanePosition(robot_id))
+
+    def way_m(self, start: Spot, end: Spot) -> float:
+        """Return the length of the way on foot: that along edges, as SUMO's `nonInteracting` model has no other.
+
+        Raises
+        ------
+        EngineError
+            There is no way.
+        """
+        found = self._simulation.findIntermodalRoute(start.edge, end.edge, departPos=start.pos_m, arrivalPos=end.pos_m)
+        way = [edge for stage in found for edge in stage.edges if not edge.startswith(":")]
+        if not way:
+            msg = f"no way on foot from {start.edge} to {end.edge}"
+            raise EngineError(msg)
+        if len(way) == 1:
+            return abs(end.pos_m - start.pos_m)
+        first_m, *between_m, last_m = (float(self._lanes.getLength(f"{edge}_0")) for edge in way)
+        first, *between, last = (self._junctions(edge) for edge in way)
+        at = dict(zip(first, (start.pos_m, first_m - start.pos_m), strict=True))  # metres to either end
+        for ends, length_m in zip(between, between_m, strict=True):
+            at = {onward: at.get(begin, math.inf) + length_m for begin, onward in (ends, ends[::-1])}
+        return min(at.get(last[0], math.inf) + end.pos_m, at.get(last[1], math.inf) + last_m - end.pos_m)
+
+    def _junctions(self, edge: str) -> tuple[str, str]:
+        return str(self._edges.getFromJunction(edge)), str(self._edges.getToJunction(edge))
 
     def arrived(self) -> list[str]:
         """Return the robots that have come to their doors in the last step."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from sim.demand.population import Goods
 from sim.engine.freight.cars import CAR_TYPE, CarYard
 from sim.engine.freight.craft import Craft, Goal
 from sim.engine.freight.disruptions import Disruptions
+from sim.engine.freight.distances import Distances, Spot
 from sim.engine.freight.energy import Meter
 from sim.engine.freight.executor import Executor
 from sim.engine.freight.guard import LATE_FACTOR, LATE_S, Guard
@@ -74,7 +74,11 @@ class FreightRun:
         }
         self._crafts = {craft.id: craft for craft in self._fleet_crafts()}
         self._times = self._edge_times(scenario.time.begin_s)
-        self._orders = OrderBook(goods.orders, distance_m=self._shortest_m)
+        self._orders = OrderBook(
+            goods.orders,
+            docks={name: Spot(place.dock.edge, place.dock.end_m) for name, place in setup.places.items()},
+            shortest_m=Distances(graph, on_foot_m=self._robots.way_m).shortest_m,
+        )
         self._stock = goods.stock
         self._cars = self._car_yard(goods)
         self._guard = self._make_guard()
@@ -140,14 +144,6 @@ class FreightRun:
                 )  # fmt: skip
             found[name] = shared[key]
         return found
-
-    @cached_property
-    def _truck_legs_m(self) -> EdgeTimes:
-        return EdgeTimes(self._graph, vclass="truck", time_s=0.0)
-
-    def _shortest_m(self, origin: str, destination: str) -> float:
-        ends = self._sites[origin].location, self._sites[destination].location
-        return self._truck_legs_m.travel_times.distance_m(*ends)
 
     def _car_yard(self, goods: Goods) -> CarYard | None:
         """Return the finished cars, which drive when and as fast as their permits allow."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from sim.engine.freight.craft import Craft
+from sim.engine.freight.distances import Spot
 from sim.engine.freight.orders import OrderBook
 from sim.engine.freight.sites import Site
 from sim.errors import InvariantError
@@ -26,6 +27,7 @@ class Service:
 
     def __init__(self, sites: Mapping[str, Site], orders: OrderBook, compound: Compound | None) -> None:
         self._sites, self._orders, self._compound = sites, orders, compound
+        self._loaded_at: dict[str, Spot] = {}
 
     def begin(self, craft: Craft, now_s: float) -> None:
         """Let handling begin; a carrier waits for its cars first."""
@@ -62,6 +64,7 @@ class Service:
         if not isinstance(call, Call):
             msg = f"{craft.id} is handled at {site} without a call there"
             raise InvariantError(msg)
+        spot = Spot(*craft.mover.spot(craft.id))
         odometer_m, moved = craft.mover.odometer_m(craft.id), [0.0, 0.0]
         for order_id in call.unload:
             order = self._orders.deliver(order_id)
@@ -71,10 +74,12 @@ class Service:
                 time_s=now_s, order_id=order_id, vehicle_id=craft.id, site=site, odometer_m=odometer_m,
                 load_pallets=craft.load.pallets, load_kg=craft.load.mass_kg, docked_s=craft.docked_s,
                 pallets=order.cargo.pallets,
+                shortest_m=self._shortest_m(craft, order_id, spot),
             )  # fmt: skip
         for order_id in call.load:
             order = self._orders.load(order_id)
             craft.take(order)
+            self._loaded_at[order_id] = spot
             moved[1] += order.cargo.pallets
             yield OrderLoaded(
                 time_s=now_s, order_id=order_id, vehicle_id=craft.id, site=site, odometer_m=odometer_m,
@@ -85,3 +90,9 @@ class Service:
         )  # fmt: skip
         if call.load or call.unload:
             craft.mover.set_mass(craft.id, craft.mass_kg)
+
+    def _shortest_m(self, craft: Craft, order_id: str, spot: Spot) -> float | None:
+        """Return the shortest way that an order could have come to here from where it was loaded."""
+        if craft.fleet is None:
+            return None
+        return self._orders.shortest_m(craft.fleet.vehicle_class, self._loaded_at.pop(order_id), spot)

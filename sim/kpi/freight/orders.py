@@ -30,6 +30,12 @@ class OrderLedger:
         """Whether it was delivered or given up."""
         return bool(self.delivered or self.failed)
 
+    @property
+    def shortest_m(self) -> float:
+        """Shortest feasible distance of the vehicle that delivered it; before, and in older logs, of a truck."""
+        by_vehicle_m = self.delivered[0].shortest_m if self.delivered else None
+        return self.released.direct_distance_m if by_vehicle_m is None else by_vehicle_m
+
     def late(self) -> bool:
         """Whether it was delivered after its window."""
         return bool(self.delivered) and self.delivered[0].time_s > self.released.latest_s

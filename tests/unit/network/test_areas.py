@@ -26,6 +26,7 @@ def areas() -> Areas:
         crossing_s=np.zeros(1),
         permits={},
         turn_from=np.zeros(0, np.int64),
+        turn_m=np.zeros(0),
         turn_to=np.zeros(0, np.int64),
         turn_permits={},
         shapes=(np.array([[0.0, 0.0], [100.0, 0.0], [100.0, 100.0]]),),

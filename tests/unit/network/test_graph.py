@@ -29,6 +29,7 @@ def toy(seed: int, size: int, *, turns_each: int = 3) -> EdgeGraph:
         permits=permits,
         turn_from=starts,
         turn_to=ends,
+        turn_m=np.random.default_rng(seed).uniform(2, 40, len(starts)),
         turn_permits={vclass: allowed[starts] & allowed[ends] for vclass, allowed in permits.items()},
         shapes=tuple(np.array([[0.0, 10.0 * n], [100.0, 10.0 * n]]) for n in range(size)),
     )
@@ -74,6 +75,20 @@ def test_shortest_path_costs_what_the_matrix_says() -> None:
         path = graph.shortest_path(graph.ids[a], graph.ids[b])
         inner = sum(graph.time_s[graph.position(edge)] for edge in path[1:-1])
         assert inner == pytest.approx(legs[a, b])
+
+
+@pytest.mark.parametrize(("seed", "vclass"), list(itertools.product((1, 2, 3), ("passenger", "bus"))))
+def test_shortest_ways_take_each_turn_at_its_own_length(seed: int, vclass: str) -> None:
+    graph = toy(seed, 30, turns_each=2)
+    ends: nx.DiGraph[tuple[int, str]] = nx.DiGraph()
+    ends.add_weighted_edges_from(((n, "begin"), (n, "end"), m) for n, m in enumerate(graph.length_m.tolist()))
+    turns = zip(graph.turn_from.tolist(), graph.turn_to.tolist(), graph.turn_m.tolist(), strict=True)
+    allowed = [one for one, open_to in zip(turns, graph.turn_permits[vclass], strict=True) if open_to]
+    ends.add_weighted_edges_from(((a, "end"), (b, "begin"), m) for a, b, m in allowed)
+    for first in (0, 7):
+        found = nx.single_source_dijkstra_path_length(ends, (first, "end"))
+        ways_m = [found.get((n, "begin"), np.inf) for n in range(30)]
+        np.testing.assert_allclose(graph.legs_m(graph.ids[first], vclass), ways_m, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -33,6 +33,7 @@ def graph() -> EdgeGraph:
         crossing_s=np.zeros(4),
         permits=permits,
         turn_from=turns,
+        turn_m=np.zeros(len(turns)),
         turn_to=turns,
         turn_permits={vclass: np.zeros(0, np.bool_) for vclass in VCLASSES},
         shapes=tuple(np.array([[100.0 * n, 0.0], [100.0 * n + 100, 0.0]]) for n in range(4)),

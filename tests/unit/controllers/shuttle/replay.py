@@ -461,6 +461,7 @@ def graph_times(turns: NDArray[np.int64], length_m: Floats, edge_s: Floats) -> T
         permits={"taxi": np.ones(count, dtype=np.bool_)},
         turn_from=turns[:, 0],
         turn_to=turns[:, 1],
+        turn_m=np.zeros(len(turns)),
         turn_permits={"taxi": np.ones(len(turns), dtype=np.bool_)},
         shapes=(),
     )

@@ -291,6 +291,7 @@ def inputs(*, period_s: float = 5.0) -> Inputs:
         crossing_s=np.zeros(4),
         permits={"taxi": np.ones(4, dtype=np.bool_)},
         turn_from=np.array([0, 1, 2, 0]),
+        turn_m=np.zeros(4),
         turn_to=np.array([1, 2, 0, 3]),  # d is a dead end
         turn_permits={"taxi": np.ones(4, dtype=np.bool_)},
         shapes=(),

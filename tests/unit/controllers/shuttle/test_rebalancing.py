@@ -128,7 +128,7 @@ def circle(edges: int) -> EdgeGraph:
     return EdgeGraph(
         ids=tuple(f"e{n}" for n in range(count)), index={f"e{n}": n for n in range(count)}, length_m=metres,
         travel_m=metres, time_s=metres / 10, crossing_s=np.zeros(count),
-        permits={"taxi": every}, turn_from=np.arange(count),
+        permits={"taxi": every}, turn_from=np.arange(count), turn_m=np.zeros(count),
         turn_to=(np.arange(count) + 1) % count, turn_permits={"taxi": every},
         shapes=tuple(np.array(line) for line in lines),
     )  # fmt: skip

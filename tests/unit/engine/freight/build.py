@@ -57,6 +57,9 @@ class Moved:
     def unwatch(self, name: str, /) -> None:
         self.told.append(("unwatch", name))
 
+    def spot(self, name: str, /) -> tuple[str, float]:
+        return f"under {name}", 0.0
+
     def odometer_m(self, name: str, /) -> float:
         return 0.0
 

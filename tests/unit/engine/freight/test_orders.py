@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from sim.engine.freight.distances import Spot
 from sim.engine.freight.orders import OrderBook
 from sim.errors import ControllerError
 from sim.freight_events import OrderFailed, OrderOpen, OrderReleased
 from tests.unit.engine.freight.build import SITES, order
 
+DOCKS = {name: Spot(f"at {name}", 10.0) for name in SITES}
+
 
 def book(*orders: str, released_s: float = 0.0) -> OrderBook:
-    return OrderBook([order(name, released_s=released_s) for name in orders], distance_m=lambda _, __: 1234.0)
+    return OrderBook([order(name, released_s=released_s) for name in orders], docks=DOCKS, shortest_m=lambda *_: 1234.0)
 
 
 def test_orders_wait_from_their_release_on_in_the_order_of_it() -> None:
-    found = OrderBook([order("late", released_s=50.0), order("b"), order("a")], distance_m=lambda _, __: 1234.0)
+    found = OrderBook(
+        [order("late", released_s=50.0), order("b"), order("a")], docks=DOCKS, shortest_m=lambda *_: 1234.0
+    )
     events = list(found.release(49.0))
     assert [one.order_id for one in events if isinstance(one, OrderReleased)] == ["a", "b"]
     assert (found.unsettled, [one.id for one in found.open()]) == (3, ["a", "b"])
@@ -42,7 +47,7 @@ def test_an_order_is_settled_once() -> None:
 
 def test_the_end_tells_what_is_open_and_nothing_of_what_was_never_known() -> None:
     found = OrderBook(
-        [order("a"), order("b"), order("unknown", released_s=9_000.0)], distance_m=lambda _, __: 1.0
+        [order("a"), order("b"), order("unknown", released_s=9_000.0)], docks=DOCKS, shortest_m=lambda *_: 1.0
     )  # fmt: skip
     list(found.release(0.0))
     found.load("b")
