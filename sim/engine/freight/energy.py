@@ -72,8 +72,16 @@ class _Sum:
     vehicles: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Walker:
+    """A robot, which uses energy by its metres; those read last."""
+
+    wh_per_km: float
+    read_m: float = 0.0
+
+
 class Meter:
-    """Meters of all vehicles with a battery, and of all hubs."""
+    """Meters of all vehicles with a battery, of robots, and of all hubs."""
 
     def __init__(
         self,
@@ -90,6 +98,11 @@ class Meter:
             battery = document.fleets[craft.fleet.name].battery if craft.fleet is not None else None
             if battery is not None:
                 self._batteries[name] = _Battery(battery.auxiliary_w.value)
+        self._walkers = {
+            name: _Walker(robot.wh_per_km.value)
+            for name, craft in crafts.items()
+            if craft.fleet is not None and (robot := document.fleets[craft.fleet.name].robot) is not None
+        }
         self._given = {hub: _Sum() for hub in hubs}
         self._fuel_kg = {
             name: 0.0
@@ -129,7 +142,7 @@ class Meter:
         """Follow vehicles to chargers, and away once they are on the road; read all meters when it is time."""
         for name in self._fuel_kg.keys() & on_road:
             self._fuel_kg[name] += self._port.fuel_kgps(name) * self._step_s
-        if not self._batteries:
+        if not self._batteries and not self._walkers:
             return
         if self._read_s is None:
             self._read_s = now_s
@@ -232,6 +245,13 @@ class Meter:
             sums[2] += battery.auxiliary_wh - battery.read_auxiliary_wh
             battery.consumed_wh, battery.regenerated_wh = consumed_wh, regenerated_wh
             battery.read_auxiliary_wh = battery.auxiliary_wh
+        for name, walker in self._walkers.items():
+            craft = self._crafts[name]
+            odometer_m = craft.mover.odometer_m(name)
+            if craft.fleet is not None and (craft.on_duty or odometer_m > walker.read_m):
+                sums = used.setdefault(craft.fleet.name, [0.0, 0.0, 0.0])
+                sums[0] += walker.wh_per_km * (odometer_m - walker.read_m) / 1000
+                walker.read_m = odometer_m
         for fleet, (consumed_wh, regenerated_wh, auxiliary_wh) in sorted(used.items()):
             yield EnergyMetered(
                 time_s=now_s, fleet=fleet, begin_s=begin_s, consumed_wh=consumed_wh, regenerated_wh=regenerated_wh,
@@ -248,7 +268,7 @@ class Meter:
 
     def close(self, now_s: float) -> Iterator[Event]:
         """Yield the last readings."""
-        if self._batteries and self._read_s is not None and now_s > self._read_s:
+        if self._read_s is not None and now_s > self._read_s:
             yield from self._read(now_s)
         yield from self._tell_empty(now_s)
 

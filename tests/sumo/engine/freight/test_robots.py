@@ -11,6 +11,7 @@ from sim.engine.sumo import StepFacts
 from sim.freight_events import (
     DisruptionEnded,
     DockIn,
+    EnergyMetered,
     FreightVehicleRetired,
     GateIn,
     GateOut,
@@ -84,6 +85,8 @@ def test_robots_are_handled_at_doors_and_need_no_bay(plant: Plant) -> None:
         assert one.consumed_wh == pytest.approx(40 * one.odometer_m / 1000, abs=0.01)
         assert one.charge_kwh is None
     assert max(one.odometer_m for one in ran.only(FreightVehicleRetired)) > 800
+    metered_wh = sum(one.consumed_wh for one in ran.only(EnergyMetered) if one.fleet == "bot")
+    assert metered_wh == pytest.approx(sum(one.consumed_wh or 0.0 for one in ran.only(FreightVehicleRetired)), abs=0.1)
 
 
 def test_a_broken_robot_stands_and_walks_on(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
