@@ -40,20 +40,22 @@ HEADLINE = (
     "energy_kwh_per_100km", "co2e_g_per_pax_km", "otif", "orders_on_time_rate", "orders_in_full_rate",
     "orders_released", "orders_delivered", "orders_late", "orders_failed", "orders_open", "tardiness_s",
     "order_lead_time_s", "order_lead_time_s.p95", "stock_out_min", "stock_outs", "truck_turn_time_s",
-    "truck_turn_time_s.p95", "dock_queue_s", "dock_utilisation", "detention_s", "appointment_adherence",
-    "spill_back_veh_s", "freight_vehicles", "freight_km", "freight_empty_ratio", "load_factor", "transport_tkm",
+    "truck_turn_time_s.p95", "dock_queue_s", "bay_wait_s", "dock_utilisation", "detention_s", "appointment_adherence",
+    "spill_back_veh_s", "freight_vehicles", "freight_km", "freight_empty_ratio", "load_factor", "load_factor_pallets",
+    "transport_tkm",
     "distance_adjustment_factor", "freight_utilisation", "freight_energy_kwh", "freight_energy_kwh_per_100km",
     "energy_kwh_per_tkm", "freight_charge_change_kwh",
     "freight_fuel_kg", "ghg_g_per_tkm_ttw", "ghg_g_per_tkm_wtw", "charged_grid_kwh",
     "hub_peak_kw", "ttc_conflicts_per_1000km", "pet_conflicts_per_1000km", "drac_conflicts_per_1000km", "conflicts",
-    "violations", "violation_s", "freight_interventions_per_operator_h", "freight_operator_queue_s",
-    "unmanned_exposure_h", "unmanned_exposure_km", "finished_cars_stored", "line_to_compound_s", "compound_fill_max",
-    "run_quality", "time_loss_others_s", "time_loss_others_added_s", "others_arrived", "teleports", "collisions",
+    "both_in_conflict_area", "violations", "violation_s", "freight_interventions_per_operator_h",
+    "freight_operator_queue_s", "unmanned_exposure_h", "unmanned_exposure_km", "finished_cars_stored",
+    "line_to_compound_s", "compound_fill_max", "run_quality", "time_loss_others_s", "time_loss_others_added_s",
+    "others_arrived", "teleports", "collisions",
 )  # fmt: skip
 
 _WHOLE = {
     "requests", "vehicles", "riders", "plans", "collisions", "s", "KRW", "KRW/h", "orders", "violations", "conflicts",
-    "stock-outs", "gate",
+    "encounters", "stock-outs", "gate",
 }  # fmt: skip
 _ABSENT = "(absent)"
 _NAMES = ("name", "title", "description")  # words, which change nothing

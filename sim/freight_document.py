@@ -334,7 +334,9 @@ class Freight(Model):
     )
     on_time_tolerance_s: float = Field(300, ge=0, description="how much before its window an order may be in a bay")
     energy: EnergyFactors | None = None
-    conflicts: bool = Field(default=True, description="measure time to collision and post-encroachment time")
+    conflicts: bool = Field(
+        default=True, description="measure time to collision and post-encroachment time of fleets and finished cars"
+    )
 
     @model_validator(mode="after")
     def _names(self) -> Self:

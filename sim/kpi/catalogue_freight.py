@@ -66,7 +66,14 @@ def _sites() -> list[Kpi]:
     return [
         kpi("truck_turn_time_s", "s", "lower", "Truck turn time", "D1",
             definition="gate in to gate out; gate in is the arrival in the staging lot, a bay or the end of the queue"),
-        kpi("dock_queue_s", "s", "lower", "Wait for a bay", "D2", definition="gate in to dock in"),
+        kpi("dock_queue_s", "s", "lower", "From gate to bay", "D2",
+            definition="gate in to dock in: gate_check_s + bay_wait_s. Who still waits when the run ends, or now, has "
+            "waited until then; who left without a bay is not counted"),
+        kpi("gate_check_s", "s", "neither", "Check at the gate", "D2g",
+            definition="the part of dock_queue_s that the site's gate_s takes: min(gate_s, dock_queue_s)"),
+        kpi("bay_wait_s", "s", "lower", "Wait for a bay", "D2b",
+            definition="dock_queue_s − gate_check_s: from the end of the check at the gate to dock in, with the way "
+            "from the staging lot; open waits as there"),
         kpi("dock_occupancy_s", "s", "lower", "Dock occupancy", "D3",
             definition="dock in until the vehicle has left the bay"),
         kpi("dock_utilisation", "share", "neither", "Dock utilisation", "D4", distribution=False,
@@ -99,11 +106,15 @@ def _vehicles() -> list[Kpi]:
             definition="km with nothing on board / freight_km"),
         kpi("load_factor", "share", "higher", "Load factor", alias="F2",
             definition="Σ mass on board × km / Σ payload × km"),
+        kpi("load_factor_pallets", "share", "higher", "Load factor by pallets", alias="F2p",
+            definition="Σ pallets on board × km / Σ room for pallets × km"),
         kpi("transport_tkm", "tkm", "higher", "Transport activity", alias="F3", source="ISO 14083",
-            definition="Σ mass × shortest feasible distance over delivered orders, not the km driven"),
+            definition="Σ mass × shortest feasible distance over delivered orders, not the km driven: the shortest "
+            "way of the vehicle's class from dock to dock, whatever its permits; of robots that on foot"),
         kpi("distance_adjustment_factor", "ratio", "lower", "Distance adjustment factor", alias="DAF",
             source="ISO 14083",
-            definition="Σ km that delivered orders were on board / Σ their shortest feasible distance"),
+            definition="Σ km that delivered orders were on board / Σ their shortest feasible distance, as in "
+            "transport_tkm; 1 is the shortest way. Calls on the way and roads that permits close make it longer"),
         kpi("freight_utilisation", "share", "neither", "Time in mission", alias="F4",
             definition="time from leaving a depot for a first call to the return / duty time"),
         kpi("modal_share", "share", "neither", "Share of transport", alias="F5", source="ISO 14083",
@@ -210,7 +221,14 @@ def _safety() -> list[Kpi]:
             definition="encounters that needed a deceleration (DRAC) above 3.4 m/s² / 1000 km"),
         kpi("conflicts", "Conflicts", alias="S4", unit="conflicts",
             definition="encounters below 1.5 s (TTC or PET) or above 3.4 m/s²; by pair: `av-av`, `av-human`, "
-            "`human-human`. Lateral conflicts and those with people on foot are not measured"),
+            "`human-human`; a pair that no vehicle with the device can be in was not measured and is absent. Measured "
+            "are encounters of freight fleets, robots apart, and of finished cars, with whomever; those of lorries "
+            "from outside with one another or with cars are not, nor lateral conflicts and those with people on foot"),
+        kpi("both_in_conflict_area", "Both within a conflict area", alias="S5", unit="encounters",
+            definition="encounters with both vehicles at the same time within the area where their ways cross or "
+            "merge, as the SSM device reckons along lanes. It calls them collisions, 0 s away, even of vehicles that "
+            "stand there apart: so they have no time to collision, and are in conflicts by braking or "
+            "post-encroachment alone. SUMO's own collisions are counted in `collisions`"),
     ]  # fmt: skip
 
 

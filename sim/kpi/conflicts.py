@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sim.vehicle_classes import VEHICLE_CLASSES
 
 CONFLICTS = "conflicts.parquet"
 
+BOTH_INSIDE = "both_inside"
 TTC_S, LONG_TTC_S, PET_S, DRAC_MPS2 = 1.5, 3.0, 1.5, 3.4
 
 SCHEMA = pa.schema(
@@ -43,7 +44,9 @@ class Conflict:
     Attributes
     ----------
     kind
-        `following`, `merging`, `crossing`, `oncoming`, `collision` or `other`: that of the severest measure.
+        `following`, `merging`, `crossing`, `oncoming` or `other`: that of the severest measure. `both_inside` where
+        both were within the area where their ways cross or merge at the same time; SUMO's device calls that a
+        collision with 0 s to it, though they may have stood apart there: such an encounter has no `ttc_s`.
     ttc_s, pet_s, drac_mps2
         Least time to collision, least post-encroachment time, largest deceleration needed.
     x, y, time_s
@@ -106,8 +109,12 @@ def read_conflicts(path: Path) -> list[Conflict] | None:
         raise OutputError(msg) from None
 
 
-def conflict_records(conflicts: Iterable[Conflict], *, km: float) -> Iterator[KpiRecord]:
-    """Yield the KPIs of conflicts over so many km; none where nothing was driven."""
+def conflict_records(conflicts: Iterable[Conflict], *, km: float, carriers: Collection[str]) -> Iterator[KpiRecord]:
+    """Yield the KPIs of conflicts over so many km; none where nothing was driven.
+
+    `carriers` are the classes of the vehicles that carried the measuring device. Pairs that none of them can be in
+    were not measured, and have no record.
+    """
     found = list(conflicts)
     if km <= 0:
         return
@@ -122,8 +129,16 @@ def conflict_records(conflicts: Iterable[Conflict], *, km: float) -> Iterator[Kp
         yield from ratio(code, 1000 * count, km, n=n)
     severe = [one.pair for one in found if one.measures]
     yield from total("conflicts", len(severe), n=n)
-    for pair in ("av-av", "av-human", "human-human"):
+    for pair in _measured_pairs(carriers):
         yield from total("conflicts", severe.count(pair), n=n, scope=pair)
+    yield from total("both_in_conflict_area", sum(one.kind == BOTH_INSIDE for one in found), n=n)
+
+
+def _measured_pairs(carriers: Collection[str]) -> list[str]:
+    """Return the pairs that have a vehicle with the device in them."""
+    driverless = {_driverless(one) for one in carriers}
+    found = {"av-av": True in driverless, "av-human": bool(driverless), "human-human": False in driverless}
+    return [pair for pair, measured in found.items() if measured]
 
 
 def _driverless(name: str) -> bool:

@@ -17,7 +17,7 @@ from sim.engine.freight.inputs import CONFLICTS as SSM
 from sim.engine.freight.setup import freight_id
 from sim.engine.resolve import Resolved
 from sim.errors import OutputError
-from sim.kpi.conflicts import CONFLICTS, DRAC_MPS2, PET_S, TTC_S, Conflict, write_conflicts
+from sim.kpi.conflicts import BOTH_INSIDE, CONFLICTS, DRAC_MPS2, PET_S, TTC_S, Conflict, write_conflicts
 
 # SUMO's encounter types (MSDevice_SSM.h). Those of a conflict area that somebody has entered or left do not tell any
 # more whether the ways cross or merge there; they count as crossing.
@@ -26,8 +26,10 @@ _KINDS = {
     **dict.fromkeys((5, 6, 7, 8, 19), "merging"),
     **dict.fromkeys((9, 10, 11, 12, 13, 14, 15, 16, 17), "crossing"),
     20: "oncoming",
-    111: "collision",
 }
+_BOTH_INSIDE = 111
+"""SUMO's `COLLISION`: both have come into the area where their ways cross or merge, and neither has left it, by the
+distances along their lanes. It says 0 s to collision then, however slow they are and whether they touch or not."""
 _NONE = "NA"
 
 
@@ -54,6 +56,7 @@ class Encounter:
     ttc: Extreme | None
     pet: Extreme | None
     drac: Extreme | None
+    both_inside: Extreme | None = None
 
     def joined(self, other: Encounter) -> Encounter:
         """Return both records of one encounter as one."""
@@ -65,6 +68,7 @@ class Encounter:
             ttc=_worse(self.ttc, other.ttc),
             pet=_worse(self.pet, other.pet),
             drac=_worse(self.drac, other.drac),
+            both_inside=_worse(self.both_inside, other.both_inside),
         )
 
 
@@ -119,14 +123,18 @@ def read_ssm(source: Path) -> Iterator[Encounter]:
     for _, element in ET.iterparse(source):  # noqa: S314 (written by SUMO in this run)
         if element.tag == "conflict":
             measures = {child.tag: child for child in element}
+            ttc = measures.get("minTTC")
+            inside = ttc is not None and ttc.attrib["type"] == str(_BOTH_INSIDE)
+            nearest = _extreme(ttc, lambda value: TTC_S / value if value > 0 else math.inf)
             yield Encounter(
                 ego=element.attrib["ego"],
                 foe=element.attrib["foe"],
                 begin_s=float(element.attrib["begin"]),
                 end_s=float(element.attrib["end"]),
-                ttc=_extreme(measures.get("minTTC"), lambda value: TTC_S / value if value > 0 else math.inf),
+                ttc=None if inside else nearest,
                 pet=_extreme(measures.get("PET"), lambda value: PET_S / value if value > 0 else math.inf),
                 drac=_extreme(measures.get("maxDRAC"), lambda value: value / DRAC_MPS2),
+                both_inside=nearest if inside else None,
             )
             element.clear()
 
@@ -166,6 +174,7 @@ def _worse(a: Extreme | None, b: Extreme | None) -> Extreme | None:
 def _row(one: Encounter, classes: Mapping[str, str]) -> Conflict:
     measures = [measure for measure in (one.ttc, one.pet, one.drac) if measure is not None]
     worst = max(measures, key=lambda measure: measure.severity, default=None)
+    where = one.both_inside or worst
     return Conflict(
         ego=one.ego,
         foe=one.foe,
@@ -173,11 +182,11 @@ def _row(one: Encounter, classes: Mapping[str, str]) -> Conflict:
         foe_class=classes.get(one.foe, "car"),
         begin_s=one.begin_s,
         end_s=one.end_s,
-        kind=worst.kind if worst else "other",
+        kind=BOTH_INSIDE if one.both_inside else worst.kind if worst else "other",
         ttc_s=one.ttc.value if one.ttc else None,
         pet_s=one.pet.value if one.pet else None,
         drac_mps2=one.drac.value if one.drac else None,
-        x=worst.x if worst else math.nan,
-        y=worst.y if worst else math.nan,
-        time_s=worst.time_s if worst else one.begin_s,
+        x=where.x if where else math.nan,
+        y=where.y if where else math.nan,
+        time_s=where.time_s if where else one.begin_s,
     )

@@ -60,6 +60,29 @@ def test_who_meets_whom_and_beyond_what(tmp_path: Path) -> None:
     assert [one.measures for one in found] == [{"pet"}, {"ttc"}, {"drac"}]
 
 
+# as SUMO 1.28 writes two vehicles that stand within a junction, one of them seen by the other alone
+INSIDE = f"""<SSMLog>
+    <conflict begin="10.00" end="90.00" ego="A" foe="C">
+        <minTTC time="30.00" position="7.00,8.00" type="111" value="0.00" speed="0.10"/>
+        <maxDRAC time="20.00" position="1.00,2.00" type="7" value="0.44" speed="3.00"/>
+        <PET {NONE}/>
+    </conflict>
+    <conflict begin="12.00" end="90.00" ego="C" foe="A">
+        <minTTC time="15.00" position="3.00,4.00" type="8" value="2.50" speed="3.00"/>
+        <maxDRAC {NONE}/>
+        <PET {NONE}/>
+    </conflict>
+</SSMLog>
+"""
+
+
+def test_both_within_a_junction_are_no_collision(tmp_path: Path) -> None:
+    """The device's 0 s are no time to collision; what the other record measured stays."""
+    (found,) = published(tmp_path, INSIDE) or []
+    assert found == Conflict("A", "C", "av_truck", "car", 10, 90, "both_inside", 2.5, None, 0.44, 7, 8, 30)
+    assert found.measures == frozenset()
+
+
 def test_nobody_equipped_is_an_empty_table(tmp_path: Path) -> None:
     assert published(tmp_path, None) == []
 

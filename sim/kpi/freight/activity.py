@@ -38,7 +38,7 @@ def _delivered(orders: OrderBook) -> list[OrderLedger]:
 
 
 def _tkm(order: OrderLedger) -> float:
-    return order.released.mass_kg / 1000 * order.released.direct_distance_m / 1000
+    return order.released.mass_kg / 1000 * order.shortest_m / 1000
 
 
 def _distances(vehicles: Sequence[TruckLedger], *, scope: str, now_s: float) -> Iterator[KpiRecord]:
@@ -48,6 +48,8 @@ def _distances(vehicles: Sequence[TruckLedger], *, scope: str, now_s: float) -> 
     yield from ratio("freight_empty_ratio", sum(one.empty_m for one in vehicles), driven_m, n=n, scope=scope)
     room_kg_m = sum(one.started.payload_kg * one.odometer_m for one in vehicles)
     yield from ratio("load_factor", sum(one.kg_m for one in vehicles), room_kg_m, n=n, scope=scope)
+    places_m = sum(one.started.capacity_pallets * one.odometer_m for one in vehicles)
+    yield from ratio("load_factor_pallets", sum(one.pallet_m for one in vehicles), places_m, n=n, scope=scope)
     mission_s, duty_s = sum(one.missions_s(now_s) for one in vehicles), sum(one.duty_s(now_s) for one in vehicles)
     yield from ratio("freight_utilisation", mission_s, duty_s, n=n, scope=scope)
 
@@ -58,5 +60,5 @@ def _transport(vehicles: Sequence[TruckLedger], delivered: Sequence[OrderLedger]
     n = len(members)
     yield from total("transport_tkm", sum(_tkm(one) for one in members), n=n, scope=scope)
     carried_m = sum(one.delivered[0].odometer_m - one.loaded[0].odometer_m for one in members if one.loaded)
-    direct_m = sum(one.released.direct_distance_m for one in members)
-    yield from ratio("distance_adjustment_factor", carried_m, direct_m, n=n, scope=scope)
+    shortest_m = sum(one.shortest_m for one in members)
+    yield from ratio("distance_adjustment_factor", carried_m, shortest_m, n=n, scope=scope)

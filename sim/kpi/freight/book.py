@@ -117,7 +117,7 @@ class FreightBook:
         yield from self.interventions.records(freight, self.trucks, now_s=now_s)
         yield from self.cars.records(freight)
         if conflicts is not None:
-            yield from conflict_records(conflicts, km=self._km_on_roads())
+            yield from conflict_records(conflicts, km=self._km_on_roads(), carriers=self._carriers())
         if final:
             yield from total("run_quality", float(clean and not self.trucks.ran_empty()), n=1)
 
@@ -125,3 +125,8 @@ class FreightBook:
         """Return the km of all vehicles whose conflicts are measured."""
         trucks = (one for one in self.trucks.ledgers.values() if one.started.vehicle_class != "robot")
         return sum(one.odometer_m for one in trucks) / 1000 + self.cars.stored_km()
+
+    def _carriers(self) -> set[str]:
+        """Return the classes of the vehicles whose conflicts are measured; lorries from outside are none of them."""
+        classes = {one.started.vehicle_class for one in self.trucks.ledgers.values()} - {"robot"}
+        return classes | ({"finished_car"} if self.cars.stored else set())

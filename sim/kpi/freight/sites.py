@@ -13,6 +13,7 @@ from sim.kpi.entry import ALL
 from sim.kpi.record import KpiRecord, distribution, ratio, total
 
 _DAY_S = 86_400
+_DOOR = "door"
 _OfStay = GateIn | DockIn | ServiceEnded | DockOut | GateOut
 _ORDER: tuple[type[Event], ...] = (GateIn, DockIn, ServiceEnded, DockOut, GateOut)
 # What may come next. Who gets another call while it queues leaves without a bay, a robot is handled at a door, and a
@@ -34,9 +35,21 @@ class Stay:
     vehicle_id: str
     site: str
     gate_in_s: float
+    place: str
     dock_in: DockIn | None = None
     dock_out_s: float | None = None
     gate_out_s: float | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it still waits for a bay; a robot at a door needs none, and who left without one waits no more."""
+        return self.dock_in is None and self.gate_out_s is None and self.place != _DOOR
+
+    def queued_s(self, now_s: float) -> float | None:
+        """Return the time from gate to bay, up to now while it waits; None for a stay without a bay."""
+        if self.dock_in is not None:
+            return self.dock_in.time_s - self.gate_in_s
+        return max(0.0, now_s - self.gate_in_s) if self.waits else None
 
 
 @dataclass(slots=True)
@@ -94,6 +107,7 @@ class SiteBook:
             sites = names if scope == ALL else [scope]
             stays = [one for one in self.stays if one.site in sites]
             yield from self._times(stays, freight, scope=scope)
+            yield from _queues(stays, freight, scope=scope, now_s=now_s)
             yield from self._utilisation(sites, stays, freight, scope=scope, begin_s=begin_s, now_s=now_s)
             waits_s = [one.time_s - one.begin_s for one in self.spilled if one.site in sites]
             yield from total("spill_back_veh_s", sum(waits_s), n=len(stays), scope=scope)
@@ -102,7 +116,6 @@ class SiteBook:
         turns = [(one.site, one.gate_out_s - one.gate_in_s) for one in stays if one.gate_out_s and one.dock_in]
         docked = [(one, one.dock_in) for one in stays if one.dock_in is not None]
         yield from distribution("truck_turn_time_s", [turn_s for _, turn_s in turns], scope=scope)
-        yield from distribution("dock_queue_s", [dock.time_s - one.gate_in_s for one, dock in docked], scope=scope)
         occupied_s = [one.dock_out_s - dock.time_s for one, dock in docked if one.dock_out_s is not None]
         yield from distribution("dock_occupancy_s", occupied_s, scope=scope)
         free_s = {name: site.free_time_s.value for name, site in freight.sites.items()}
@@ -144,7 +157,7 @@ class SiteBook:
             yield f"{event.kind} of {name} at {event.site}, it is in a bay"
         self._last[name] = kind
         if isinstance(event, GateIn):
-            self._open[name] = stay = Stay(name, event.site, event.time_s)
+            self._open[name] = stay = Stay(name, event.site, event.time_s, event.place)
             self.stays.append(stay)
         elif stay is not None:
             self._continue(stay, event)
@@ -158,6 +171,17 @@ class SiteBook:
             self._bays.setdefault((event.site, event.bay), set()).discard(event.vehicle_id)
         elif isinstance(event, GateOut):
             stay.gate_out_s = event.time_s
+
+
+def _queues(stays: Sequence[Stay], freight: Freight, *, scope: str, now_s: float) -> Iterator[KpiRecord]:
+    """Yield the times from gate to bay, in whole and apart: the check at the gate, and the wait for a bay."""
+    found = [(one.site, queued_s) for one in stays if (queued_s := one.queued_s(now_s)) is not None]
+    gates_s = {name: site.gate_s.value for name, site in freight.sites.items()}
+    checks_s = [min(gates_s.get(site, 0.0), queued_s) for site, queued_s in found]
+    waits_s = [queued_s - check_s for (_, queued_s), check_s in zip(found, checks_s, strict=True)]
+    yield from distribution("dock_queue_s", [queued_s for _, queued_s in found], scope=scope)
+    yield from distribution("gate_check_s", checks_s, scope=scope)
+    yield from distribution("bay_wait_s", waits_s, scope=scope)
 
 
 def _tolerance_s(site: FreightSite | None) -> float:

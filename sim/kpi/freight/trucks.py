@@ -38,6 +38,7 @@ class TruckLedger:
     odometer_m: float = 0.0
     empty_m: float = 0.0
     kg_m: float = 0.0
+    pallet_m: float = 0.0
     on_board: dict[str, OrderReleased] = field(default_factory=dict)
     mission_s: float = 0.0
     mission_since_s: float | None = None
@@ -122,6 +123,7 @@ class TruckLedger:
         if driven_m > 0:
             self.empty_m += 0.0 if self.on_board else driven_m
             self.kg_m += self.load_kg * driven_m
+            self.pallet_m += self.pallets * driven_m
             self.odometer_m = odometer_m
 
     def _battery_violations(self, end: FreightVehicleRetired) -> Iterator[str]:

@@ -20,7 +20,7 @@ FREIGHT: dict[str, Any] = {
     "freight": {
         "sites": {
             "cams": {"bays": 1},
-            "ggm": {"free_time_s": 1000, "appointments": {"tolerance_s": 600}},
+            "ggm": {"free_time_s": 1000, "gate_s": 60, "appointments": {"tolerance_s": 600}},
         },
         "depots": {"yard": {"parking": "park.yard", "charging": {"power_kw": 50, "hub_kw": 100}}},
         "fleets": {

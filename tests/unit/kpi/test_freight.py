@@ -80,6 +80,10 @@ def kpis() -> dict[str, float]:
         ("truck_turn_time_s@cams", (400 + 300 + 300) / 3),
         ("truck_turn_time_s@ggm", (1200 + 300) / 2),
         ("dock_queue_s@cams", (100 + 100 + 160) / 3),
+        ("gate_check_s@cams", 0),
+        ("bay_wait_s@cams", (100 + 100 + 160) / 3),
+        ("gate_check_s@ggm", 55),  # 60 s of 100, all of 50
+        ("bay_wait_s@ggm", 20),
         ("dock_occupancy_s@ggm", (750 + 150) / 2),
         ("dock_utilisation@ggm", 900 / (2 * END_S)),
         ("dock_utilisation@cams", 410 / END_S),
@@ -94,6 +98,7 @@ def kpis() -> dict[str, float]:
         ("freight_km@av_truck", 7),
         ("freight_empty_ratio", 4.5 / 12),
         ("load_factor", 3.0 / 19),
+        ("load_factor_pallets", 12.5 / 66),  # 10 and 0.5 pallet-km of 56, 2 of 10
         ("transport_tkm", 2.4),
         ("distance_adjustment_factor", 7.5 / 6),
         ("freight_utilisation", 6000 / 10_800),
@@ -126,6 +131,7 @@ def kpis() -> dict[str, float]:
         ("conflicts@av-av", 1),
         ("conflicts@av-human", 1),
         ("conflicts@human-human", 1),
+        ("both_in_conflict_area", 0),
         ("violations", 1),
         ("violation_s@over_speed", 60),
         ("violation_severity@over_speed", 60 * 3),
@@ -198,6 +204,25 @@ def test_an_incident_within_an_incident_is_a_breach() -> None:
     assert "vehicle tug.1 has an incident within an incident" in found
 
 
+def test_pairs_that_nobody_could_measure_are_absent() -> None:
+    """Without the van nobody with a driver carries the device: no figure, and not 0."""
+    kpis = measured([*REST, *tug()], CONFLICT_ROWS[:3])
+    assert kpis["conflicts@av-human"] == 1
+    assert "conflicts@human-human" not in kpis
+    no_cars = [one for one in [*REST, *van()] if not isinstance(one, fe.CarStored)]
+    by_driver = measured(no_cars, CONFLICT_ROWS[3:])
+    assert by_driver["conflicts@human-human"] == 1
+    assert "conflicts@av-av" not in by_driver
+
+
+def test_both_within_a_conflict_area_are_counted_apart() -> None:
+    inside = Conflict("tug.1", "bg.9", "av_truck", "car", 50, 90, "both_inside", None, None, 0.4, 0, 0, 60)
+    kpis = measured(moved(), [*CONFLICT_ROWS, inside])
+    assert kpis["both_in_conflict_area"] == 1
+    assert (kpis["conflicts"], kpis["collisions"]) == (3, 0)
+    assert kpis["ttc_conflicts_per_1000km"] == pytest.approx(1000 / 13)
+
+
 def test_the_order_within_a_time_step_does_not_matter(kpis: dict[str, float]) -> None:
     log = moved()
     random.Random(1).shuffle(log)  # noqa: S311 (nothing secret)
@@ -229,6 +254,34 @@ def test_a_run_under_way_counts_what_is_due_and_is_not_judged() -> None:
     kpis = flat(fed([one for one in moved() if one.time_s <= 3100]).records())
     assert kpis["otif"] == pytest.approx(1 / 3)  # o1, o2 and o3
     assert not {"orders_open", "run_quality", "freight_energy_kwh"} & kpis.keys()
+
+
+def arrives(vehicle: str, time_s: float, *, place: str = "queue") -> fe.GateIn:
+    return fe.GateIn(time_s=time_s, vehicle_id=vehicle, site="cams", place=place)
+
+
+def test_who_still_waits_for_a_bay_at_the_end_has_waited_until_then() -> None:
+    kpis = measured([*moved(), arrives("lorry.1", END_S - 1500)])
+    assert kpis["dock_queue_s@cams"] == pytest.approx((100 + 100 + 160 + 1500) / 4)
+    assert kpis["bay_wait_s.max"] == kpis["dock_queue_s.max"] == 1500
+    assert kpis["truck_turn_time_s@cams"] == pytest.approx((400 + 300 + 300) / 3)  # it has none yet
+
+
+def test_robots_at_doors_and_those_who_left_without_a_bay_do_not_wait() -> None:
+    gave_up = fe.GateOut(time_s=4000.0, vehicle_id="lorry.1", site="cams")
+    log = [*moved(), arrives("bot.1", 3000, place="door"), arrives("lorry.1", 3500), gave_up]
+    assert measured(log)["dock_queue_s@cams"] == pytest.approx((100 + 100 + 160) / 3)
+
+
+def test_the_distance_is_that_of_the_vehicle_that_delivered() -> None:
+    """The van's class has 3,200 m for o2, not the 3,000 m that a truck would have."""
+    log = [
+        dataclasses.replace(one, shortest_m=3200.0) if isinstance(one, fe.OrderDelivered) and one.order_id == "o2"
+        else one for one in moved()
+    ]  # fmt: skip
+    kpis = measured(log)
+    assert kpis["distance_adjustment_factor@human_truck"] == pytest.approx(4000 / 3200)
+    assert kpis["transport_tkm@human_truck"] == pytest.approx(0.32)
 
 
 def test_a_whole_day_has_no_breach() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from sim.demand.population import FinishedCar, Lorry
+from sim.engine.freight.inputs import freight_types
+from sim.engine.freight.setup import set_up_freight
 from sim.engine.sumo import StepFacts
 from sim.freight_events import (
     CarFinished,
@@ -24,9 +27,10 @@ from sim.freight_events import (
     SpilledBack,
     Violation,
 )
+from sim.network.graph import EdgeGraph
 from sim.scenario import Scenario
 from sim.vehicle_classes import VEHICLE_CLASSES
-from tests.sumo.engine.freight.plant import QUICK, TUG, Plant, order, permit, probed, scenario, there_and_back
+from tests.sumo.engine.freight.plant import HUMAN, QUICK, TUG, Plant, order, permit, probed, scenario, there_and_back
 
 FLOW = {"site": "east", "per_day": 10, "gateways": {"A1": 1}, "handling_s": 60}
 LINE = {"site": "east", "cars_per_h": 30, "work": [{"begin_s": "00:00", "end_s": "01:00"}]}
@@ -65,6 +69,17 @@ def test_lorries_come_are_handled_and_leave(plant: Plant) -> None:
     assert min(one.odometer_m for one in ran.only(LorryLeft)) > 300
     assert ran.only(LorryOpen) == []
     assert ran.outcome.end_s < 900 + 600, "the run ends when the last has left"
+
+
+def test_fleets_with_drivers_carry_the_measuring_device_and_lorries_do_not(plant: Plant) -> None:
+    """The fleet with drivers is what a driverless one is compared with; rates are over the km of fleets."""
+    where = scenario(conflicts=True, fleets={"human": HUMAN, "tug": TUG}, lorries={"inbound": FLOW})
+    setup = set_up_freight(where, plant.network, EdgeGraph.from_net(plant.network.net_file))
+    assert setup is not None
+    types = ET.fromstring(f"<types>{''.join(freight_types(setup))}</types>")  # noqa: S314 (our own)
+    carry = {one.attrib["id"] for one in types if one.find("param[@key='has.ssm.device'][@value='true']") is not None}
+    assert carry == {"freight.human", "freight.tug"}
+    assert "lorry.inbound" in {one.attrib["id"] for one in types}
 
 
 def test_lorries_and_trucks_share_bays(plant: Plant) -> None:
