@@ -9,7 +9,7 @@ NONE = "–"
 ZERO = "±0"
 _WHOLE = {
     "requests", "vehicles", "riders", "plans", "collisions", "KRW", "KRW/h", "orders", "violations", "conflicts",
-    "stock-outs", "gate",
+    "encounters", "stock-outs", "gate",
 }  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) 
         "network": first.network,
         "span": f"{format_clock(first.time.begin_s)[:5]}–{format_clock(first.time.end_s)[:5]}",
         "drain_end": format_clock(runs[0].horizon_s)[:5],
-        "banner": ONE_SEED if one_seed_each(runs) else _SEVERAL_SEEDS,
+        "banner": "" if len(runs) == 1 else ONE_SEED if one_seed_each(runs) else _SEVERAL_SEEDS,
         "runs": runs,
         "remarks": remarks(runs, comparison),
         "warnings": comparison.warnings,

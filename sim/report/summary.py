@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sim.compare import Comparison, Row, table
+from sim.events import Collision, VehicleTeleported
 from sim.fields import format_clock
 from sim.kpi.catalogue import CATALOGUE
 from sim.report.numbers import scale_of
@@ -13,6 +14,7 @@ from sim.report.runs import FINISHED, ServiceRun, same_people
 from sim.report.tables import SCOPE_TITLES, best_places, judged_runs, title_of
 
 _PARTS = ("station_corridor", "housing", "villages", "inside_complex", "booked", "wheelchair")
+_MOST_TOLD = 5
 _PART_CODES = ("service_rate", "on_time_rate", "wait_s")
 
 
@@ -37,7 +39,7 @@ def remarks(runs: Sequence[ServiceRun], comparison: Comparison) -> list[Remark]:
 def _served(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
     counts = {run.label: sum(one.served for one in run.riders) for run in runs}
     if not any(run.journeys for run in runs):
-        if not any(run.freight.orders.ledgers for run in runs):
+        if not any(run.scenario.freight is not None for run in runs):
             yield Remark("Riders", "Nobody asked for a ride in these runs.")
         return
     parts = [
@@ -63,6 +65,7 @@ def _ranked(runs: Sequence[ServiceRun], rows: Mapping[str, Row]) -> Iterator[Rem
         ("booking_shift_s", "Bookings moved to later", " on the mean; their wait starts when riders have to leave"),
         ("cost_per_served_rider_krw", "Cost per served rider", ", at the assumed rates"),
         ("otif", "Orders on time, in full", "; failed and open ones are misses"),
+        ("finished_cars_stored", "Finished cars in the compound", ""),
         ("stock_out_min", "Line without parts", ", summed over the part families"),
         ("ghg_g_per_tkm_wtw", "CO2e per tonne-km, well to wheel", "; empty km included"),
         ("violations", "Violations of permits", ""),
@@ -127,13 +130,8 @@ def doubts(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
                 f"The run of {run.label} ended early ({run.manifest['status']}): its KPIs cover what "
                 "happened until then and cannot be set against whole runs.",
             )
-    moved = [f"{run.manifest['teleports']} in the run of {run.label}" for run in runs if run.manifest["teleports"]]
-    if moved:
-        yield Remark(
-            "Teleports",
-            f"SUMO moved vehicles that stood too long: {_list(moved)}. Many of them put the times in doubt.",
-        )
     for run in runs:
+        yield from _teleports(run)
         empty = [
             f"{one.started.vehicle_id} from {format_clock(one.empty.time_s)} on (edge {one.empty.edge}, "
             f"{one.shortfall_wh / 1000:.1f} kWh more than it held)"
@@ -146,6 +144,31 @@ def doubts(runs: Sequence[ServiceRun]) -> Iterator[Remark]:
                 f"In the run of {run.label} trucks drove on without charge: {_list(empty)}. It fails the quality gate: "
                 "a real truck would have stood there.",
             )
+
+
+def _teleports(run: ServiceRun) -> Iterator[Remark]:
+    """Say whom SUMO moved, when, where and why; with freight that fails the quality gate."""
+    moved = [one for one in run.events if isinstance(one, VehicleTeleported)]
+    if not moved:
+        return
+    told = [f"{one.vehicle_id} at {format_clock(one.time_s)}, since on edge {one.edge} ({_cause(run, one)})"
+            for one in moved[:_MOST_TOLD]]  # fmt: skip
+    told += [f"{len(moved) - _MOST_TOLD} more"] if len(moved) > _MOST_TOLD else []
+    ending = (
+        "It fails the quality gate." if run.scenario.freight is not None else "Many of them put the times in doubt."
+    )
+    yield Remark("Teleports", f"In the run of {run.label} SUMO moved {_list(told)}. {ending}")
+
+
+def _cause(run: ServiceRun, moved: VehicleTeleported) -> str:
+    """Return why SUMO moved a vehicle: it stood too long, or had a collision in the same step."""
+    hit = {one.vehicle_id: one for one in run.events if isinstance(one, Collision) and one.time_s == moved.time_s}
+    if moved.vehicle_id not in hit:
+        return "it had stood too long"
+    others = [one for name, one in sorted(hit.items()) if name != moved.vehicle_id]
+    if len(others) != 1:
+        return "after a collision"
+    return f"after a collision with {others[0].vehicle_id}, which was on edge {others[0].edge}"
 
 
 def _list(parts: Sequence[str]) -> str:

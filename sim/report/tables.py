@@ -33,14 +33,14 @@ _FREIGHT_PARTS = {
     "family": ("Stock of", ("stock_out_min", "stock_outs")),
     "site": (
         "Site",
-        ("truck_turn_time_s", "dock_queue_s", "dock_occupancy_s", "dock_utilisation", "detention_s",
-         "appointment_adherence", "spill_back_veh_s"),
+        ("truck_turn_time_s", "dock_queue_s", "gate_check_s", "bay_wait_s", "dock_occupancy_s", "dock_utilisation",
+         "detention_s", "appointment_adherence", "spill_back_veh_s"),
     ),
     "class": (
         "Class",
-        ("freight_vehicles", "freight_km", "freight_empty_ratio", "load_factor", "modal_share", "freight_utilisation",
-         "freight_energy_kwh_per_100km", "energy_kwh_per_tkm", "ghg_g_per_tkm_wtw", "unmanned_exposure_h",
-         "unmanned_exposure_km"),
+        ("freight_vehicles", "freight_km", "freight_empty_ratio", "load_factor", "load_factor_pallets", "modal_share",
+         "distance_adjustment_factor", "freight_utilisation", "freight_energy_kwh_per_100km", "energy_kwh_per_tkm",
+         "ghg_g_per_tkm_wtw", "unmanned_exposure_h", "unmanned_exposure_km"),
     ),
     "hub": ("Hub", ("charged_grid_kwh", "hub_peak_kw", "hub_peak_5min_kw")),
     "rule": ("Rule", ("violations", "violation_s")),
@@ -115,7 +115,10 @@ def scope_sections(comparison: Comparison) -> list[Section]:
 
 
 def freight_sections(comparison: Comparison) -> list[Section]:
-    """Return a few KPIs for each order family and kind, site, vehicle class, ... that any run has."""
+    """Return a few KPIs for each order family and kind, site, vehicle class, ... that any run has.
+
+    Sites that nobody came to are named in one line: all that they have is a utilisation of 0.
+    """
     names = {
         (kind, record.scope)
         for run in comparison.runs
@@ -124,11 +127,16 @@ def freight_sections(comparison: Comparison) -> list[Section]:
     }
     sections = []
     for kind, (title, codes) in _FREIGHT_PARTS.items():
+        idle = []
         for scope in sorted(name for found, name in names if found == kind):
             rows = table(comparison, keys=[f"{code}@{scope}" for code in codes])
-            if rows:
+            if kind == "site" and not any(cell.value for row in rows for cell in row.cells):
+                idle.append(scope)
+            elif rows:
                 lines = tuple(_line(row, judged_runs(comparison, row), scoped=True) for row in rows)
                 sections.append(Section(f"{title} {scope}", lines))
+        if idle:
+            sections.append(Section(f"Nobody came to {', '.join(idle)}", ()))
     return sections
 
 

@@ -18,7 +18,9 @@ from sim.report.runs import ServiceRun
 _BAYS = (
     "One row for each bay that was used, sites from top to bottom, in brackets the bays that a site has; a bar is"
     " a stay from dock in until the vehicle has left the bay. The red line along the row's foot is that vehicle's"
-    " wait since it came to the gate: where the lines are long and dark, many wait and bays are short."
+    " time since it came to the gate, the check there included: where the lines are long and dark, many wait and bays"
+    " are short. A row without bars at a site's foot has those who had no bay yet when the run ended, and a hatched"
+    " one how many bays were out of use; which ones a site chooses, as they fall free."
 )
 _STOCK = (
     "Pieces at the line: steps up are deliveries, slopes are cars built, level stretches are breaks and the hours"
@@ -30,13 +32,14 @@ _STATES = (
     "Vehicles that are not on duty are left out, so that the height is the fleet on duty."
 )
 _ENERGY = (
-    "Above, net use at the battery (consumed and auxiliaries less what came back by braking) in each hour, stacked "
-    "by fleet; below, the load of the charging hubs on the grid, means over a quarter of an hour by the clock, with"
-    " the peak."
+    "Above, net use at the battery (consumed and auxiliaries less what came back by braking; of robots by their "
+    "kilometres) in each hour, stacked by fleet; below, the load of the charging hubs on the grid, means over a "
+    "quarter of an hour by the clock, with the peak."
 )
 _CARS = (
     "Left, finished cars that stand in the compound: they come one by one and leave by the carrier. Right, share of"
-    " all cars off the line that were in the compound within so many minutes, the wait at the line's end included."
+    " all cars off the line that were in the compound within so many minutes, the wait at the line's end included;"
+    " in words where all took as long."
 )
 _HAZARDS = (
     "Points are conflicts of vehicles that carry the measuring device with any other, one for each pair and "

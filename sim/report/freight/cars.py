@@ -8,10 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
 
 from sim.report.figures import WIDTH_IN
 from sim.report.freight.sheet import SOFT, clock_axis, span
 from sim.report.runs import ServiceRun
+
+_ALIKE_MIN = 0.1  # who differ by less than six seconds took as long
 
 
 def car_chart(runs: Sequence[ServiceRun]) -> Figure | None:
@@ -22,7 +25,9 @@ def car_chart(runs: Sequence[ServiceRun]) -> Figure | None:
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     for run in runs:
         _fill(left, run)
-        _ways(right, run)
+    ways = [_ways_min(run) for run in runs]
+    alike = all(minutes[-1] - minutes[0] < _ALIKE_MIN for minutes in ways if len(minutes))
+    (_tell_ways if alike else _draw_ways)(right, runs, ways)
     for capacity in sorted({run.scenario.freight.finished_cars.capacity.value for run in runs
                             if run.scenario.freight and run.scenario.freight.finished_cars}):  # fmt: skip
         left.axhline(capacity, color=SOFT, linewidth=0.9, linestyle=":")
@@ -31,9 +36,7 @@ def car_chart(runs: Sequence[ServiceRun]) -> Figure | None:
     left.set(title="In the compound", ylabel="cars", ylim=(0, 1.1 * left.dataLim.y1))
     left.yaxis.set_major_locator(MaxNLocator(integer=True))
     clock_axis(left, runs, ticks=9)
-    right.set(title="From the line to the compound", xlabel="min", ylabel="share of the cars", ylim=(0, 1.02))
-    right.set_xlim(left=0)
-    right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    right.set_title("From the line to the compound")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(runs), 4))
     return figure
 
@@ -49,10 +52,27 @@ def _fill(axes: Axes, run: ServiceRun) -> None:
     axes.step(hours, [*levels, levels[-1]], where="post", color=run.colour, linestyle=run.dashes, label=run.label)
 
 
-def _ways(axes: Axes, run: ServiceRun) -> None:
+def _ways_min(run: ServiceRun) -> NDArray[np.float64]:
+    """Return the minutes that each stored car took, in ascending order."""
     cars = run.freight.cars
     both = sorted(cars.stored.keys() & cars.finished.keys())
-    minutes = np.sort([(cars.stored[name].time_s - cars.finished[name].time_s) / 60 for name in both])
-    if len(minutes):
-        shares = np.arange(1, len(minutes) + 1) / max(1, len(cars.finished))
-        axes.step([0, *minutes], [0, *shares], where="post", color=run.colour, linestyle=run.dashes)
+    return np.sort([(cars.stored[name].time_s - cars.finished[name].time_s) / 60 for name in both])
+
+
+def _draw_ways(axes: Axes, runs: Sequence[ServiceRun], ways: Sequence[NDArray[np.float64]]) -> None:
+    for run, minutes in zip(runs, ways, strict=True):
+        if len(minutes):
+            shares = np.arange(1, len(minutes) + 1) / max(1, len(run.freight.cars.finished))
+            axes.step([0, *minutes], [0, *shares], where="post", color=run.colour, linestyle=run.dashes)
+    axes.set(xlabel="min", ylabel="share of the cars", ylim=(0, 1.02))
+    axes.set_xlim(left=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def _tell_ways(axes: Axes, runs: Sequence[ServiceRun], ways: Sequence[NDArray[np.float64]]) -> None:
+    """Say it in words where all cars took as long: a curve would be a step."""
+    axes.set_axis_off()
+    for row, (run, minutes) in enumerate(zip(runs, ways, strict=True)):
+        took = f", each in {60 * minutes[0]:.0f} s" if len(minutes) else ""
+        text = f"{len(minutes)} of {len(run.freight.cars.finished)} cars stored{took}"
+        axes.text(0.5, 0.85 - 0.13 * row, text, transform=axes.transAxes, ha="center", color=run.colour)

@@ -32,9 +32,9 @@ _METER_S = 300.0
 Spans = list[tuple[float, float]]
 
 
-def document(name: str, *, bays: int = 4, trucks: int = 5) -> dict[str, Any]:
+def document(name: str, *, bays: int = 4, trucks: int = 5, idle: tuple[str, ...] = ()) -> dict[str, Any]:
     part = {"per_car": 1, "lot": _LOT, "pieces_per_pallet": 4, "kg_per_piece": 75, "stock": 30, "safety_stock": 10}
-    sites = {"ggm": {"bays": bays, "free_time_s": 1800}, **{origin: {"bays": 1} for origin in _FAMILIES.values()}}
+    sites = {"ggm": {"bays": bays, "free_time_s": 1800}, **{site: {"bays": 1} for site in (*_FAMILIES.values(), *idle)}}
     return {
         "name": name,
         "title": "Parts to the line",
@@ -111,12 +111,16 @@ class Truck:
 
 
 def publish(
-    place: Path, *, bays: int = 4, trucks: int = 5, pace: float = 1.0, seed: int = 1, status: str = "finished"
-) -> Path:
-    """Publish a run with so many bays at the plant and trucks, which take `pace` times as long for their ways."""
-    scenario = validate(document(place.name, bays=bays, trucks=trucks), place="the test")
+    place: Path, *, bays: int = 4, trucks: int = 5, pace: float = 1.0, seed: int = 1, status: str = "finished",
+    idle: tuple[str, ...] = (), orders: bool = True,
+) -> Path:  # fmt: skip
+    """Publish a run with so many bays at the plant and trucks, which take `pace` times as long for their ways.
+
+    Nobody comes to the sites that are `idle`.
+    """
+    scenario = validate(document(place.name, bays=bays, trucks=trucks, idle=idle), place="the test")
     network, rng = load_network("bitgreen"), np.random.default_rng(seed)
-    log = sorted([*_moved(scenario, trucks, pace, rng), *_cars(rng), *_violations(network, rng)],
+    log = sorted([*_moved(scenario, trucks if orders else 0, pace, rng), *_cars(rng), *_violations(network, rng)],
                  key=lambda one: one.time_s)  # fmt: skip
     manifest = {
         "run_id": f"{place.name}-id", "status": status, "scenario": scenario.model_dump(mode="json"),
@@ -157,7 +161,7 @@ def _moved(scenario: Scenario, count: int, pace: float, rng: np.random.Generator
     lot_s = _LOT / 26.7 * 3600
     calls = sorted((BEGIN_S + 900 + n * lot_s + shift * 340, family, n)
                    for shift, family in enumerate(_FAMILIES) for n in range(9))  # fmt: skip
-    for released_s, family, number in calls:
+    for released_s, family, number in calls if fleet else ():
         truck = min(fleet, key=lambda one: (one.free_s, one.name))
         yield from _delivery(truck, yard, (f"{family}.{number}", family, round(released_s)), pace, rng)
     yield from _energy(fleet)

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sim.freight_events import BatteryEmpty, BatteryShortfall, EnergyMetered
+from sim.events import Collision, Event, VehicleTeleported
+from sim.freight_document import Disruption
+from sim.freight_events import BatteryEmpty, BatteryShortfall, CarStored, EnergyMetered, GateIn
+from sim.report.freight.bays import bay_chart
+from sim.report.freight.cars import car_chart
 from sim.report.freight.energy import hourly_use
 from sim.report.freight.sheet import covered
 from sim.report.freight.states import STATES, truck_states
@@ -88,6 +93,88 @@ def test_a_battery_that_ran_empty_is_told_with_time_and_place(loaded: list[Servi
     (doubt,) = doubts([replace(loaded[0], events=[*loaded[0].events, empty, short]), loaded[1]])
     assert doubt.about == "Batteries run empty"
     assert "tug.1 from 08:20:00 on (edge L021c+, 1.3 kWh more than it held). It fails the quality gate" in doubt.text
+
+
+def test_a_teleport_is_told_with_time_place_and_cause(loaded: list[ServiceRun]) -> None:
+    events = [
+        *loaded[0].events,
+        VehicleTeleported(time_s=30_000.0, vehicle_id="car.1", edge="L052a+", fleet=False),
+        Collision(time_s=30_000.0, vehicle_id="car.1", edge="L052a+"),
+        Collision(time_s=30_000.0, vehicle_id="car.2", edge="L001-"),
+        VehicleTeleported(time_s=31_000.0, vehicle_id="bg.1", edge="L100+", fleet=False),
+    ]
+    (doubt,) = doubts([replace(loaded[0], events=events), loaded[1]])
+    assert doubt.about == "Teleports"
+    assert doubt.text == (
+        "In the run of four-bays SUMO moved car.1 at 08:20:00, since on edge L052a+ (after a collision with car.2, "
+        "which was on edge L001-) and bg.1 at 08:36:40, since on edge L100+ (it had stood too long). It fails the "
+        "quality gate."
+    )
+
+
+def late(run: ServiceRun, *events: Event, outages: Sequence[dict[str, object]] = ()) -> ServiceRun:
+    """Return a run in which more happened."""
+    goods = run.scenario.freight
+    assert goods is not None
+    document = goods.model_copy(update={"disruptions": tuple(Disruption.model_validate(one) for one in outages)})
+    return replace(run, events=[*run.events, *events], scenario=run.scenario.model_copy(update={"freight": document}))
+
+
+def drawn(run: ServiceRun) -> tuple[list[str], list[str]]:
+    """Return the sites and the legend of the chart of bays."""
+    figure = bay_chart([run], None)
+    assert figure is not None
+    sites = [one.get_text() for one in figure.axes[0].get_yticklabels()]
+    return sites, [one.get_text() for one in figure.legends[0].get_texts()]
+
+
+def test_who_waits_at_the_end_is_drawn_even_where_nobody_had_a_bay(loaded: list[ServiceRun]) -> None:
+    run = loaded[0]
+    sites, legend = drawn(run)
+    assert "certification (?)" not in sites
+    assert "waits when the run ends, no bay yet" not in legend
+    last_s = max(one.time_s for one in run.events)
+    arrival = GateIn(time_s=last_s, vehicle_id="in.99", site="certification", place="queue")
+    sites, legend = drawn(late(run, arrival))
+    assert "certification (?)" in sites
+    assert "waits when the run ends, no bay yet" in legend
+
+
+def test_bay_outages_are_drawn_as_far_as_they_came_about(loaded: list[ServiceRun]) -> None:
+    outage = {"kind": "bay_outage", "begin_s": 30_000, "end_s": 33_000, "site": "ggm", "bays": 2}
+    assert "bays out of use" in drawn(late(loaded[0], outages=[outage]))[1]
+    never = {**outage, "begin_s": 80_000, "end_s": 81_000}
+    assert "bays out of use" not in drawn(late(loaded[0], outages=[never]))[1]
+
+
+def test_where_all_cars_took_as_long_it_is_said_in_words(loaded: list[ServiceRun]) -> None:
+    even = [replace(one, time_s=loaded[0].freight.cars.finished[one.vehicle_id].time_s + 90)
+            if isinstance(one, CarStored) else one for one in loaded[0].events]  # fmt: skip
+    figure = car_chart([replace(loaded[0], events=sorted(even, key=lambda one: one.time_s))])
+    assert figure is not None
+    assert [one.get_text() for one in figure.axes[1].texts] == ["220 of 220 cars stored, each in 90 s"]
+    curved = car_chart([loaded[0]])
+    assert curved is not None
+    assert not curved.axes[1].texts
+
+
+def test_sites_that_nobody_came_to_are_one_line(tmp_path: Path) -> None:
+    idle = publish(tmp_path / "idle", idle=("certification", "parts_cluster"))
+    text = Page(render_report([idle], reference=None, title="Idle")).text
+    assert "Nobody came to certification, parts_cluster" in text
+    assert "Site parts_cluster" not in text
+
+
+def test_freight_without_riders_is_not_told_that_nobody_rode(tmp_path: Path) -> None:
+    """Cars to the compound alone, without one order."""
+    text = Page(render_report([publish(tmp_path / "cars", orders=False)], reference=None, title="Cars")).text
+    assert "Nobody asked for a ride" not in text
+    assert "Finished cars in the compound" in text
+
+
+def test_one_run_alone_is_not_warned_of_significance(runs: list[Path], page: str) -> None:
+    assert "significan" not in Page(render_report(runs[:1], reference=None, title="Alone")).text
+    assert "One seed: differences are not yet significant." in Page(page).text
 
 
 def test_moments_within_spans() -> None:
