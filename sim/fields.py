@@ -31,6 +31,8 @@ def format_clock(time_s: float) -> str:
 Clock = Annotated[int, BeforeValidator(parse_clock), Field(ge=0, le=48 * 3600)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 Share = Annotated[float, Field(ge=0, le=1)]
+SpeedMps = Annotated[float, Field(ge=0.27, le=60)]
+"""A top speed: from 1 km/h on, for who is slower does not arrive."""
 
 
 class Model(BaseModel):
@@ -53,6 +55,9 @@ class Sourced(Model, Generic[T]):
 
 
 SourcedCount = Sourced[Annotated[int, Field(ge=0, le=1_000_000)]]
-SourcedPositive = Sourced[Annotated[float, Field(gt=0)]]
+SourcedPositive = Sourced[Annotated[float, Field(ge=1e-6, le=1e9)]]
+"""Bounded on both sides: what is divided by it, or it is multiplied with, stays a number."""
+SourcedEfficiency = Sourced[Annotated[float, Field(ge=0.01, le=1)]]
+SourcedSpeedKmh = Sourced[Annotated[float, Field(ge=1, le=200)]]
 SourcedRate = Sourced[Annotated[float, Field(ge=0, le=1e6)]]
 SourcedShare = Sourced[Share]

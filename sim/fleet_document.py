@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from sim.fields import Clock, Model, Name, SourcedPositive, SourcedRate, SourcedShare, format_clock
+from sim.fields import (
+    Clock,
+    Model,
+    Name,
+    Sourced,
+    SourcedEfficiency,
+    SourcedRate,
+    SourcedShare,
+    SpeedMps,
+    format_clock,
+)
 
 
 class Battery(Model):
     """Parameters of SUMO's `Energy` model and battery."""
 
-    capacity_kwh: SourcedPositive
-    mass_kg: SourcedPositive
+    capacity_kwh: Sourced[Annotated[float, Field(ge=0.1, le=10_000)]]
+    mass_kg: Sourced[Annotated[float, Field(ge=1, le=100_000)]] = Field(description="of the vehicle without a load")
     auxiliary_w: SourcedRate
-    front_area_m2: SourcedPositive
-    drag_coefficient: SourcedPositive
-    rolling_coefficient: SourcedPositive
-    propulsion_efficiency: SourcedShare
+    front_area_m2: Sourced[Annotated[float, Field(ge=0.01, le=50)]]
+    drag_coefficient: Sourced[Annotated[float, Field(ge=0.01, le=10)]]
+    rolling_coefficient: Sourced[Annotated[float, Field(ge=1e-4, le=1)]]
+    propulsion_efficiency: SourcedEfficiency
     recuperation_efficiency: SourcedShare
-    consumption_kwh_per_km: SourcedPositive = SourcedPositive(
+    consumption_kwh_per_km: Sourced[Annotated[float, Field(ge=0.001, le=100)]] = Sourced(
         value=0.5, source="between 0.4 and 0.6 for minibuses; plans take it until the vehicles have shown theirs"
     )
     initial_share: SourcedShare = SourcedShare(value=1.0, source="charged over night")
-    reserve_share: SourcedShare = SourcedShare(value=0.1, source="kept for the way to a charger")
+    reserve_share: Sourced[Annotated[float, Field(ge=0, le=0.95)]] = Sourced(
+        value=0.1, source="kept for the way to a charger"
+    )
 
 
 class Break(Model):
@@ -75,7 +87,7 @@ class Vehicles(Model):
     wheelchairs: int = Field(0, ge=0, le=20, description="places for wheelchairs, beside the seats")
     depot: str | None = "depot"
     length_m: float = Field(7.0, gt=0, le=30)
-    max_speed_mps: float = Field(25.0, gt=0)
+    max_speed_mps: SpeedMps = 25.0
     battery: Battery | None = None
     duties: tuple[Duty, ...] = Field((), description="given out in turn; none: from the first to the last second")
     areas: tuple[str, ...] = Field((), description="areas of the network outside which they serve nobody; none: all")

@@ -15,9 +15,12 @@ from sim.fields import (
     Name,
     Sourced,
     SourcedCount,
+    SourcedEfficiency,
     SourcedPositive,
     SourcedRate,
     SourcedShare,
+    SourcedSpeedKmh,
+    SpeedMps,
     format_clock,
 )
 from sim.fleet_document import Battery
@@ -29,6 +32,9 @@ from sim.vehicle_classes import FreightClass
 
 CARS = "built"
 """What the ids of finished cars begin with."""
+
+
+Variation = Sourced[Annotated[float, Field(ge=0, le=10)]]
 
 
 class Hours(Model):
@@ -48,9 +54,9 @@ class Hours(Model):
 class Charging(Model):
     """Chargers at the places of a dock or depot; all of them together take `hub_kw` from the grid at most."""
 
-    power_kw: SourcedPositive
-    hub_kw: SourcedPositive
-    efficiency: SourcedShare = SourcedShare(value=0.95, source="plug to battery, direct current")
+    power_kw: Sourced[Annotated[float, Field(ge=0.1, le=100_000)]]
+    hub_kw: Sourced[Annotated[float, Field(ge=0.1, le=1e6)]]
+    efficiency: SourcedEfficiency = SourcedEfficiency(value=0.95, source="plug to battery, direct current")
 
 
 class DockHandling(Model):
@@ -58,7 +64,7 @@ class DockHandling(Model):
 
     fixed_s: SourcedRate = SourcedRate(value=180, source="docking, papers, doors")
     per_pallet_s: SourcedRate = SourcedRate(value=40, source="a forklift and its way")
-    variation: SourcedRate = SourcedRate(value=0.2, source="coefficient of variation, lognormal")
+    variation: Variation = Variation(value=0.2, source="coefficient of variation, lognormal")
 
 
 class Appointments(Model):
@@ -192,9 +198,9 @@ class Lorries(Model):
     )
     gateways: dict[str, SourcedShare] = Field(min_length=1, description="share of those that come and go by each")
     handling_s: SourcedPositive
-    variation: SourcedRate = SourcedRate(value=0.2, source="coefficient of variation, lognormal")
+    variation: Variation = Variation(value=0.2, source="coefficient of variation, lognormal")
     length_m: float = Field(12.0, gt=0, le=30)
-    max_speed_mps: float = Field(25.0, gt=0)
+    max_speed_mps: SpeedMps = 25.0
     collects: int = Field(0, ge=0, le=20)
 
     @model_validator(mode="after")
@@ -216,7 +222,7 @@ class FinishedCars(Model):
     capacity: SourcedCount = Field(description="places of the compound; at the line's end cars wait while it is full")
     stored: SourcedCount = SourcedCount(value=0, source="empty in the morning")
     length_m: float = Field(3.6, gt=0, le=10)
-    max_speed_kmh: SourcedPositive = SourcedPositive(value=30, source="driverless transfer within a plant")
+    max_speed_kmh: SourcedSpeedKmh = SourcedSpeedKmh(value=30, source="driverless transfer within a plant")
     crew: Crew = "none"
 
 
@@ -224,13 +230,13 @@ class Diesel(Model):
     """A vehicle with a combustion engine, by SUMO's emission class."""
 
     emission_class: str
-    mass_kg: SourcedPositive
+    mass_kg: Sourced[Annotated[float, Field(ge=1, le=100_000)]]
 
 
 class Robot(Model):
     """A delivery robot: a pedestrian by law, on sidewalks."""
 
-    mass_kg: SourcedPositive
+    mass_kg: Sourced[Annotated[float, Field(ge=0.1, le=100_000)]]
     wh_per_km: SourcedRate = SourcedRate(value=40, source="small wheels at walking speed")
 
 
@@ -248,7 +254,7 @@ class TruckFleet(Model):
     sites: tuple[str, ...] = Field((), description="freight sites that it serves alone; none: all")
     length_m: float = Field(9.0, gt=0, le=30)
     width_m: float = Field(2.4, gt=0, le=3)
-    max_speed_mps: float = Field(22.2, gt=0)
+    max_speed_mps: SpeedMps = 22.2
     duty: Hours | None = None
     crew: Crew = "driver"
     operators: int | None = Field(None, ge=1, description="who watch the fleet from afar; for crew: remote")
@@ -290,7 +296,7 @@ class Disruption(Model):
     number: int = Field(0, ge=0)
     site: str | None = Field(None, description="of an outage: the freight site; of a derating: a site or a depot")
     bays: int | None = Field(None, ge=1, description="bays out of use")
-    hub_kw: float | None = Field(None, ge=0, description="what is left of the hub's power")
+    hub_kw: float | None = Field(None, ge=0, le=1e6, description="what is left of the hub's power")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

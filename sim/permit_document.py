@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sim.fields import Clock, Model, SourcedPositive, Status, format_clock
+from sim.fields import Clock, Model, SourcedSpeedKmh, Status, format_clock
 from sim.vehicle_classes import PermitClass
 
 Crew = Literal["driver", "passenger_seat", "remote", "none"]
@@ -70,7 +70,7 @@ class Permit(Model):
     classes: tuple[PermitClass, ...] = Field(min_length=1)
     zone: Zone
     windows: tuple[Window, ...] = Field((Window(begin_s=0, end_s=172_800),), min_length=1)
-    max_speed_kmh: SourcedPositive | None = None
+    max_speed_kmh: SourcedSpeedKmh | None = None
     crew: Crew = "none"
     vehicles_per_operator: int | None = Field(None, ge=1, le=10_000, description="vehicles on the road per operator")
     max_mass_kg: float | None = Field(None, gt=0, description="covers vehicles up to this mass, load included")

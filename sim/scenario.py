@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from sim.demand_document import Demand
 from sim.errors import ScenarioError
-from sim.fields import Clock, Model, Name, SourcedPositive, SourcedRate, SourcedShare, format_clock
+from sim.fields import Clock, Model, Name, SourcedEfficiency, SourcedPositive, SourcedRate, SourcedShare, format_clock
 from sim.fleet_document import Fleet
 from sim.freight_document import Freight
 from sim.permit_document import Permit
@@ -170,7 +170,7 @@ class Emissions(Model):
     """Factors of ISO 14083 for the electricity used."""
 
     grid_kg_co2e_per_kwh: SourcedRate
-    charging_efficiency: SourcedShare
+    charging_efficiency: SourcedEfficiency
 
 
 class Outputs(Model):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sim.documents import load_permit, permit_catalogue
 from sim.errors import ScenarioError
+from sim.permits.movers import moving_classes
 from sim.scenario import Scenario
 
 PERMIT = "permit"
@@ -29,7 +30,7 @@ def under(permit: object, scenario: Scenario) -> dict[str, Any]:
     if path.suffix not in {".yaml", ".yml"} or not path.is_file():
         msg = f"{PERMIT}: no permit {str(permit)!r}; allowed are a .yaml file or one of {', '.join(known)}"
         raise ScenarioError(msg)
-    classes, moving = set(load_permit(path).classes), _moving(scenario)
+    classes, moving = set(load_permit(path).classes), moving_classes(scenario)
     if not classes & moving:
         msg = (
             f"{PERMIT}: {permit} is for {', '.join(sorted(classes))}; allowed is one for a class that {scenario.name} "
@@ -39,15 +40,3 @@ def under(permit: object, scenario: Scenario) -> dict[str, Any]:
     replaced = [name for name, one in scenario.permits.items() if classes & set(one.classes)]
     kept = {name: one.model_dump(mode="json") for name, one in scenario.permits.items() if name not in replaced}
     return {"permits": {**kept, (replaced[0] if replaced else path.stem): {"extends": str(permit)}}}
-
-
-def _moving(scenario: Scenario) -> set[str]:
-    """Return the classes that a permit can name and that move in a scenario."""
-    if scenario.freight is None:
-        return set()
-    found: set[str] = {fleet.vehicle_class for fleet in scenario.freight.fleets.values()}
-    if scenario.freight.finished_cars is not None:
-        found.add("finished_car")
-    if scenario.fleet is not None:
-        found.add("shuttle")
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sim.errors import ScenarioError
@@ -77,6 +77,40 @@ def compound_parking(network: Network, graph: EdgeGraph, freight: Freight) -> Pa
         msg = f"{where}.start_edge: edge {cars.start_edge!r} {found}; allowed are edges that cars can reach and leave"
         raise ScenarioError(msg)
     return _reached(area, graph, reached, f"{where}.parking", who="cars")
+
+
+def require_apart(
+    places: Mapping[str, FreightPlace], depots: Mapping[str, ParkingArea], compound: ParkingArea | None
+) -> None:
+    """Make sure that each parking area serves one purpose: two that count its places would both fill them.
+
+    Raises
+    ------
+    ScenarioError
+        One is used twice.
+    """
+    used: dict[str, str] = {}
+    for where, area in _used(places, depots, compound):
+        if area.id in used:
+            msg = (
+                f"{used[area.id]} and {where}: found {area.id} for both; allowed is a parking area of its own for each"
+            )
+            raise ScenarioError(msg)
+        used[area.id] = where
+
+
+def _used(
+    places: Mapping[str, FreightPlace], depots: Mapping[str, ParkingArea], compound: ParkingArea | None
+) -> Iterator[tuple[str, ParkingArea]]:
+    """Yield each parking area of the freight with the path of the document that it is for."""
+    for name, place in places.items():
+        yield f"freight.sites.{name}.dock", place.dock
+        if place.staging is not None:
+            yield f"freight.sites.{name}.staging", place.staging
+    for name, area in depots.items():
+        yield f"freight.depots.{name}.parking", area
+    if compound is not None:
+        yield "freight.finished_cars.parking", compound
 
 
 def _place(

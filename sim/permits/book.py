@@ -7,7 +7,7 @@ where one of them covers it, at the highest speed among those that do.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -44,13 +44,18 @@ class _Compiled:
 
     def covers(self, subject: Subject) -> bool:
         """Whether it may cover the vehicle, somewhere and at some time."""
+        return subject.vehicle_class in self.permit.classes and next(self.lacks(subject), None) is None
+
+    def lacks(self, subject: Subject) -> Iterator[str]:
+        """Yield what it does not cover in a vehicle of one of its classes: field and what it allows."""
         permit = self.permit
-        return (
-            subject.vehicle_class in permit.classes
-            and CREW_STAGES.index(subject.crew) <= CREW_STAGES.index(permit.crew)
-            and (permit.min_mass_kg == 0 or subject.mass_kg > permit.min_mass_kg)
-            and (permit.max_mass_kg is None or subject.mass_kg <= permit.max_mass_kg)
-        )
+        if CREW_STAGES.index(subject.crew) > CREW_STAGES.index(permit.crew):
+            stages = CREW_STAGES[: CREW_STAGES.index(permit.crew) + 1]
+            yield f"permits.{self.name}.crew allows {' or '.join(stages)}"
+        if permit.min_mass_kg != 0 and subject.mass_kg <= permit.min_mass_kg:
+            yield f"permits.{self.name}.min_mass_kg allows more than {permit.min_mass_kg:g}"
+        if permit.max_mass_kg is not None and subject.mass_kg > permit.max_mass_kg:
+            yield f"permits.{self.name}.max_mass_kg allows {permit.max_mass_kg:g} at most"
 
     def open_at(self, time_s: float) -> bool:
         return any((time_s - one.begin_s) % DAY_S < one.end_s - one.begin_s for one in self.permit.windows)
@@ -94,6 +99,12 @@ class PermitBook:
     def regulated(self, vehicle_class: str) -> bool:
         """Whether at least one permit names the class, so that it needs one to be on the roads."""
         return any(vehicle_class in one.permit.classes for one in self.permits)
+
+    def lacks(self, subject: Subject) -> list[str]:
+        """Return why no permit covers a vehicle of a class that permits name; nothing if one does or none is needed."""
+        permits = [one for one in self.permits if subject.vehicle_class in one.permit.classes]
+        lacks = [list(one.lacks(subject)) for one in permits]
+        return [text for one in lacks for text in one] if all(lacks) else []
 
     def caps_mps(self, subject: Subject, time_s: float) -> FloatArray:
         """Return how fast a vehicle may be on each edge: 0 where it may not be, inf where no permit caps it."""

@@ -12,10 +12,17 @@ from sim.errors import ScenarioError
 from sim.freight import Cargo, FleetTraits
 from sim.freight_document import Charging, Freight, TruckFleet
 from sim.network.catalog import Network
-from sim.network.freight_places import FreightPlace, compound_parking, freight_depots, freight_places
+from sim.network.freight_places import (
+    FreightPlace,
+    compound_parking,
+    freight_depots,
+    freight_places,
+    require_apart,
+)
 from sim.network.graph import EdgeGraph
 from sim.network.parking import ParkingArea
 from sim.permits.book import PermitBook, Subject
+from sim.permits.movers import require_movers
 from sim.scenario import Scenario
 from sim.vehicle_classes import VEHICLE_CLASSES
 from sim.world import Floats, Location
@@ -60,24 +67,28 @@ def set_up_freight(scenario: Scenario, network: Network, graph: EdgeGraph) -> Fr
     Raises
     ------
     ScenarioError
-        A site, depot or zone is not in the network, or a fleet cannot get from its depot to its sites.
+        A site, depot or zone is not in the network, two of them are one place, a permit is for nobody, or a fleet is
+        covered by none or cannot get from its depot to its sites.
     """
     document = scenario.freight
     if document is None:
         return None
+    require_movers(scenario)
     places = freight_places(network, graph, document)
     depots = freight_depots(network, graph, document)
+    compound = compound_parking(network, graph, document)
+    require_apart(places, depots, compound)
     book = PermitBook.of(scenario, network, graph)
     fleets, caps = {}, {}
     for name, fleet in document.fleets.items():
         subject = Subject(fleet.vehicle_class, fleet.crew, fleet.empty_kg)
+        _require_cover(f"freight.fleets.{name}", subject, book)
         caps[name] = np.minimum(book.caps_of_day_mps(subject), fleet.max_speed_mps)
         _require_ways(name, fleet, places, depots, class_graph(graph, fleet.vehicle_class, caps[name]))
         fleets[name] = _traits(
             name, fleet, scenario, book,
             depot=depots[fleet.depot], served=[places[site].dock.edge for site in fleet.sites or tuple(places)],
         )  # fmt: skip
-    compound = compound_parking(network, graph, document)
     return FreightSetup(document, places, depots, compound, book, fleets, caps, _car_speed_mps(document, book))
 
 
@@ -86,7 +97,9 @@ def _car_speed_mps(document: Freight, book: PermitBook) -> float:
     cars = document.finished_cars
     if cars is None:
         return math.inf
-    caps = book.caps_of_day_mps(Subject("finished_car", cars.crew, 0.0))
+    subject = Subject("finished_car", cars.crew, 0.0)
+    _require_cover("freight.finished_cars", subject, book)
+    caps = book.caps_of_day_mps(subject)
     return min(cars.max_speed_kmh.value / 3.6, float(caps[caps > 0].min(initial=math.inf)))
 
 
@@ -119,6 +132,17 @@ def _traits(
         depot_charging_kw=None if charging is None else charging.power_kw.value,
         outside=book.outside(subject),
     )
+
+
+def _require_cover(place: str, subject: Subject, book: PermitBook) -> None:
+    """Make sure that a permit covers empty vehicles with their crew, if permits name their class at all."""
+    lacks = book.lacks(subject)
+    if lacks:
+        msg = (
+            f"{place}: no permit covers {subject.vehicle_class} with crew {subject.crew}, {subject.mass_kg:g} kg "
+            f"empty; {'; '.join(lacks)}"
+        )
+        raise ScenarioError(msg)
 
 
 def _require_ways(

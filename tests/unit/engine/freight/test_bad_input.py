@@ -36,6 +36,21 @@ def test_what_is_right_passes() -> None:
     assert check_names(scenario()).name == "bitgreen"
 
 
+def test_one_class_of_a_permit_that_moves_will_do() -> None:
+    assert check_names(scenario(classes=["robot", "av_truck"])).name == "bitgreen"
+
+
+def test_a_permit_without_anybody_is_idle_where_all_have_drivers() -> None:
+    human = {"fleets": {"tug": {**TUG, "vehicle_class": "human_truck"}}}
+    assert check_names(scenario(human)).name == "bitgreen"
+
+
+def test_to_be_covered_by_one_of_several_permits_will_do() -> None:
+    light = WORKS | {"max_mass_kg": 100}
+    whole = document() | {"permits": {"light": light, "p": WORKS}}
+    assert check_names(validate(whole, place="bad.yaml")).name == "bitgreen"
+
+
 @pytest.mark.parametrize(
     ("freight", "permit", "words"),
     [
@@ -50,6 +65,21 @@ def test_what_is_right_passes() -> None:
         ({"depots": {"yard": {"parking": "garage"}}}, {}, ["freight.depots.yard.parking", "'garage'"]),
         ({"fleets": {"tug": {**TUG, "crew": "remote"}}}, {"vehicles_per_operator": 2},
          ["freight.fleets.tug.operators", "missing", "permits.p allows 2"]),
+        ({}, {"classes": ["special_vehicle"]},
+         ["permits.p.classes", "found special_vehicle, and none of them moves in bad", "no permit names av_truck",
+          "that move: av_truck"]),
+        ({}, {"max_mass_kg": 7999}, ["freight.fleets.tug", "no permit covers", "8000 kg", "p.max_mass_kg allows 7999"]),
+        ({}, {"min_mass_kg": 8000}, ["freight.fleets.tug", "permits.p.min_mass_kg allows more than 8000"]),
+        ({"fleets": {"tug": {**TUG, "crew": "none"}}}, {"crew": "remote"},
+         ["freight.fleets.tug", "crew none", "permits.p.crew allows driver or passenger_seat or remote"]),
+        ({"sites": {"ggm": {"dock": "depot.trucks"}, "cams": {}}}, {},
+         ["freight.sites.ggm.dock and freight.depots.yard.parking: found depot.trucks for both", "of its own"]),
+        ({"sites": {"cams": {"dock": "dock.ggm"}, "ggm": {}}}, {},
+         ["freight.sites.cams.dock and freight.sites.ggm.dock: found dock.ggm for both"]),
+        ({"depots": {"yard": {"parking": "depot.trucks"}, "lot": {"parking": "depot.trucks"}}}, {},
+         ["freight.depots.yard.parking and freight.depots.lot.parking: found depot.trucks for both"]),
+        ({"sites": {"cams": {"staging": "staging.ggm"}, "ggm": {}}}, {},
+         ["freight.sites.cams.staging and freight.sites.ggm.staging: found staging.ggm for both"]),
     ],
 )  # fmt: skip
 def test_what_the_network_lacks_is_told_with_its_place(
