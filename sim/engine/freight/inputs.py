@@ -18,6 +18,16 @@ SSM_MEASURES = "TTC DRAC PET"
 SSM_THRESHOLDS = "3.0 3.4 2.0"
 """Time to collision below 3 s, deceleration to avoid a crash above 3.4 m/s², post-encroachment time below 2 s."""
 SSM_RANGE_M = 50.0
+SSM_DEFAULTS = {
+    "device.ssm.extratime": "5",
+    "device.ssm.mdrac.prt": "1",
+    "device.ssm.geo": "false",
+    "device.ssm.write-positions": "false",
+    "device.ssm.write-lane-positions": "false",
+}
+"""SUMO's own: it fills sumo-gui's window with a message for each that is not said."""
+SSM_PARAMS: Mapping[str, object] = {"has.ssm.device": "true", "device.ssm.exclude-conflict-types": ""}
+"""Of a vehicle type; the second, SUMO's own default too, cannot be said by an option, as it is empty."""
 
 
 def fleet_type(fleet: str) -> str:
@@ -54,7 +64,7 @@ def freight_types(setup: FreightSetup) -> Iterator[str]:
     if cars is not None:
         size = f'length="{cars.length_m}" maxSpeed="{setup.car_speed_mps:.4f}"'
         yield f'<vType id="{CAR_TYPE}" {_class("finished_car")} {size} {_STAYS} {_EXACT}>'
-        yield from _params({"has.ssm.device": "true"} if ssm else {})
+        yield from _params(SSM_PARAMS if ssm else {})
         yield "</vType>"
 
 
@@ -84,7 +94,7 @@ def _fleet(name: str, fleet: TruckFleet, *, ssm: bool) -> Iterator[str]:
         f'width="{fleet.width_m}" '
         f'maxSpeed="{fleet.max_speed_mps}" mass="{fleet.empty_kg}" emissionClass={quoteattr(engine)} {_STAYS}{exact}>'
     )
-    params: dict[str, object] = {"has.ssm.device": "true"} if ssm else {}
+    params: dict[str, object] = {**SSM_PARAMS} if ssm else {}
     if fleet.battery is not None:
         params |= battery_params(fleet.battery)
     yield from _params(params)
@@ -132,5 +142,6 @@ def freight_options(setup: FreightSetup, *, work: Path) -> dict[str, str]:
             "device.ssm.thresholds": SSM_THRESHOLDS,
             "device.ssm.range": str(SSM_RANGE_M),
             "device.ssm.trajectories": "false",
+            **SSM_DEFAULTS,
         }
     return chosen
