@@ -12,6 +12,9 @@ Status = Literal["confirmed", "likely", "schematic", "assumed", "planned"]
 T = TypeVar("T")
 
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?")
+_SECONDS = re.compile(r"\d{1,6}(\.0*)?")
+LATEST_S = 48 * 3600
+CLOCKS = "HH:MM, HH:MM:SS or whole seconds after midnight, 48:00 at most"
 
 
 def parse_clock(value: object) -> object:
@@ -22,13 +25,24 @@ def parse_clock(value: object) -> object:
     return value
 
 
+def _read_clock(value: object) -> object:
+    """Return the seconds that a text stands for; what is no text is left to the field's own check."""
+    time_s = parse_clock(value)
+    if isinstance(time_s, str) and _SECONDS.fullmatch(time_s):
+        time_s = int(float(time_s))
+    if isinstance(value, str) and not (isinstance(time_s, int) and time_s <= LATEST_S):
+        msg = f"input should be {CLOCKS}"
+        raise ValueError(msg)
+    return time_s
+
+
 def format_clock(time_s: float) -> str:
     """Write seconds after midnight as "HH:MM:SS"."""
     whole = int(time_s)
     return f"{whole // 3600:02d}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
 
 
-Clock = Annotated[int, BeforeValidator(parse_clock), Field(ge=0, le=48 * 3600)]
+Clock = Annotated[int, BeforeValidator(_read_clock), Field(ge=0, le=LATEST_S)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 Share = Annotated[float, Field(ge=0, le=1)]
 SpeedMps = Annotated[float, Field(ge=0.27, le=60)]

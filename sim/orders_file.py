@@ -107,8 +107,9 @@ def _row(where: str, cells: dict[str, str]) -> OrderRow:
         return OrderRow.model_validate({column: text.strip() for column, text in cells.items()})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        text = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:  # the columns do not fit one another: the message names one of them
-            msg = f"{where}, column {first['msg'].removeprefix('Value error, ')}"
+            msg = f"{where}, column {text}"
         else:
-            msg = f"{where}, column {first['loc'][0]}: found {first['input']!r}; allowed: {first['msg']}"
+            msg = f"{where}, column {first['loc'][0]}: found {first['input']!r}; allowed: {text}"
         raise ScenarioError(msg) from None

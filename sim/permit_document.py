@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sim.fields import Clock, Model, SourcedSpeedKmh, Status, format_clock
 from sim.vehicle_classes import PermitClass
@@ -80,6 +80,14 @@ class Permit(Model):
     in_force: Literal["historical", "current", "planned", "trial"] = "trial"
     status: Status
     source: str
+
+    @field_validator("windows", mode="before")
+    @classmethod
+    def _some_window(cls, windows: object) -> object:
+        if windows in ([], ()):
+            msg = "found none; allowed is at least 1; left out, the permit holds at all hours"
+            raise ValueError(msg)
+        return windows
 
     @model_validator(mode="after")
     def _masses(self) -> Self:

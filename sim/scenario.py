@@ -311,7 +311,7 @@ def _describe(entry: ErrorDetails, model: type[Model]) -> str:
     if entry["type"] == "missing":
         return f"{place}: missing"
     found = "" if isinstance(entry["input"], (dict, list)) else f", found {entry['input']!r}"
-    return f"{place}: {entry['msg']}{found}"
+    return f"{place}: {entry['msg'].removeprefix('Value error, ')}{found}"
 
 
 def _fields_at(loc: tuple[int | str, ...], model: type[Model]) -> list[str]:

@@ -230,7 +230,7 @@ def test_orders_one_by_one_belong_to_the_run_they_are_released_in(network: Netwo
             r"inbound.profile: all weights of the day are 0",
         ),
         (
-            {"lines": {"ggm": LINE | {"parts": {"bumper": BUMPER | {"per_car": 1e12}}}}},
+            {"lines": {"ggm": LINE | {"parts": {"bumper": BUMPER | {"per_car": 1e9}}}}},
             r"parts.bumper: found \d+ orders",
         ),
     ],

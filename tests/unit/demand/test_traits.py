@@ -236,7 +236,7 @@ def test_traits_move_nobody_else(document: dict[str, Any], network: Network, gra
         ({"groups": {"1": 0.1}}, {}, r"demand\.riders\.groups\.1.*greater than or equal to 2, found '1'"),
         ({"groups": {"2": 0.7, "3": 0.4}}, {}, r"the shares of groups add up to 1\.1000; allowed is 1 at most"),
         ({"no_shows": -0.1}, {}, r"demand\.riders\.no_shows.*greater than or equal to 0, found -0\.1"),
-        ({"patience_s": 0}, {}, r"demand\.riders\.patience_s.*greater than 0, found 0"),
+        ({"patience_s": 0}, {}, r"demand\.riders\.patience_s.*greater than or equal to 0.000001, found 0"),
     ],
 )  # fmt: skip
 def test_wrong_traits_are_told(

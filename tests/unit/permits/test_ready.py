@@ -118,7 +118,7 @@ def test_a_permit_may_lie_beside_the_document(tmp_path: Path) -> None:
             "{extends: robot-100, windows: [{begin_s: '22:00', end_s: '06:00'}]}",
             r"permits\.p\.windows\.0: .*empty hours: end_s \(06:00:00\) must come after begin_s \(22:00:00\)",
         ),
-        ("{extends: robot-100, windows: []}", r"permits\.p\.windows: .* at least 1 item"),
+        ("{extends: robot-100, windows: []}", r"permits\.p\.windows: found none; allowed is at least 1"),
         ("{extends: robot-100, zone: {}}", r"permits\.p\.zone: .*needs everywhere, areas, a polygon or edges"),
         ("{extends: robot-100, min_mass_kg: 100}", r"max_mass_kg \(100\) must exceed min_mass_kg \(100\)"),
         ("{title: x}", r"permits\.p\.classes: missing"),

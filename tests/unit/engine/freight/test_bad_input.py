@@ -94,7 +94,7 @@ def test_what_the_network_lacks_is_told_with_its_place(
 @pytest.mark.parametrize(
     ("freight", "permit", "words"),
     [
-        ({}, {"windows": []}, ["permits.p.windows", "at least 1"]),
+        ({}, {"windows": []}, ["permits.p.windows: found none; allowed is at least 1; left out, the permit"]),
         ({}, {"windows": [{"begin_s": "10:00", "end_s": "10:00"}]}, ["permits.p.windows.0", "empty hours", "10:00"]),
         ({}, {"windows": [{"begin_s": "22:00", "end_s": "06:00"}]}, ["empty hours", "a night is two windows"]),
         ({}, {"zone": {}}, ["permits.p.zone", "everywhere, areas, a polygon or edges"]),
