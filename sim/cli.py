@@ -36,6 +36,7 @@ app = typer.Typer(
 scenario_app = typer.Typer(help="Scenario documents.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
 LONGEST_DEFAULT = 80
+TELL_EVERY_S = 30.0
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 app.add_typer(network_app, name="network")
 app.add_typer(demand_app, name="demand")
@@ -54,7 +55,10 @@ Headless = Literal["libsumo", "traci"]
 
 
 class Bar(ProgressLines):
-    """A progress line for each run: simulated time, speed against the clock, vehicles on the road."""
+    """A progress line for each run: simulated time, speed against the clock, vehicles on the road, what is open.
+
+    Where the error stream is no terminal, a line every `TELL_EVERY_S` seconds.
+    """
 
     def __init__(self, *, quiet: bool = False) -> None:
         super().__init__(
@@ -63,20 +67,39 @@ class Bar(ProgressLines):
             TextColumn("{task.fields[clock]}"),
             TextColumn("{task.fields[speed]:>6}"),
             TextColumn("{task.fields[vehicles]:>5} vehicles"),
+            TextColumn("{task.fields[left]}"),
             quiet=quiet,
         )
+        self._plain = not quiet and not console.is_terminal
+        self._told_s: dict[str, float] = {}
 
     def show(self, name: str, at: Mapping[str, Any]) -> None:
         """Move the line of one run to where it is."""
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, clock="", speed="", vehicles=0, total=None)
+            self._tasks[name] = self._progress.add_task(name, clock="", speed="", vehicles=0, left="", total=None)
         task = self._tasks[name]
         done = at["time_s"] - at["begin_s"]
         elapsed = self._progress.tasks[task].elapsed or 0
         self._progress.update(
             task, total=at["horizon_s"] - at["begin_s"], completed=done, clock=format_clock(at["time_s"]),
-            speed=f"{done / elapsed:.0f}×" if elapsed else "", vehicles=at["vehicles"],
+            speed=f"{done / elapsed:.0f}×" if elapsed else "", vehicles=at["vehicles"], left=_left(at),
         )  # fmt: skip
+        if self._plain and elapsed - self._told_s.get(name, 0.0) >= TELL_EVERY_S:
+            self._told_s[name] = elapsed
+            line = f"{name}: {format_clock(at['time_s'])}, {at['vehicles']} vehicles, {_left(at)}"
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _left(at: Mapping[str, Any]) -> str:
+    """Return what a run has left to settle."""
+    goods = "" if at["goods"] is None else f"{at['goods']} orders, lorries and cars"
+    riders = f"{at['unsettled']} riders" if at["unsettled"] or not goods else ""
+    return " and ".join(filter(None, (riders, goods))) + " open"
+
+
+def _warn(text: str) -> None:
+    console.print("[bold yellow]warning[/]: ", end="")
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -122,7 +145,7 @@ def _run(
     run_id = new_run_id(scenario)
     order = Order(run_id, scenario, out or RUNS / run_id, engine=engine, play=play)
     with Bar(quiet=json_output) as bar:
-        finished = run_one(order, lambda at: bar.show(scenario.name, at))
+        finished = run_one(order, lambda at: bar.show(scenario.name, at), _warn)
     if json_output:
         sys.stdout.write(json.dumps(finished.document(), ensure_ascii=False) + "\n")
     else:
@@ -191,7 +214,7 @@ def serve(
 @app.command()
 def doctor() -> None:
     """Check that everything a run needs is there, and compile the kernels."""
-    from sim.controllers.base import controller_names
+    from sim.controllers.base import FREIGHT_GROUP, controller_names
     from sim.controllers.shuttle.rolling import compile_kernels
     from sim.system import missing_packages, sumo_binary
 
@@ -201,7 +224,8 @@ def doctor() -> None:
         raise SetupError(msg)
     compile_kernels()
     results.print(f"SUMO: {sumo_binary('sumo').parent.parent}")
-    results.print(f"controllers: {', '.join(controller_names())}")
+    results.print(f"controllers of shuttles: {', '.join(controller_names())}")
+    results.print(f"controllers of freight: {', '.join(controller_names(FREIGHT_GROUP))}")
     results.print(f"scenarios: {', '.join(catalogue())}")
     results.print("kernels compiled")
 
@@ -289,6 +313,7 @@ def scenario_validate(
     file: Annotated[str, typer.Argument(help="Name in scenarios/, or a YAML file.")], overrides: Overrides = None
 ) -> None:
     """Check a document's shape, and that everything it names exists and can be reached."""
+    from sim.engine.doubts import doubts
     from sim.engine.resolve import resolve
 
     resolved = resolve(load_scenario(file, overrides=overrides or ()))
@@ -302,6 +327,8 @@ def scenario_validate(
             f"goods: {len(goods.orders)} orders, {len(goods.lorries)} lorries from outside, "
             f"{len(goods.cars)} finished cars"
         )
+    for text in doubts(resolved):
+        _warn(text)
 
 
 def main() -> None:

@@ -30,13 +30,14 @@ End = Literal["finished", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is."""
+    """How far a run is; `goods` are orders, lorries and finished cars, None in one without freight."""
 
     time_s: float
     begin_s: float
     horizon_s: float
     vehicles: int
     unsettled: int
+    goods: int | None
 
 
 @dataclass(slots=True)
@@ -293,7 +294,8 @@ class Loop:
 
     def _progress(self, now: float, vehicles: int) -> Progress:
         span = self._resolved.scenario.time
-        return Progress(now, span.begin_s, span.horizon_s, vehicles, self._observer.unsettled)
+        goods = None if self._freight is None else self._freight.unsettled
+        return Progress(now, span.begin_s, span.horizon_s, vehicles, self._observer.unsettled, goods)
 
 
 def fleet_vehicles(resolved: Resolved) -> list[FleetVehicle]:

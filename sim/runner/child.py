@@ -1,4 +1,4 @@
-"""The process of one run: reads its order as JSON from standard input, writes progress and the end as JSON lines."""
+"""The process of one run: its order as JSON from standard input; warnings, progress and its end as JSON lines."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ def main() -> int:
     def report(progress: Progress) -> None:
         lines.write(progress_line(progress) + "\n")
 
+    def warn(text: str) -> None:
+        lines.write(json.dumps({"warning": text}) + "\n")
+
     try:
         finished = run(
             validate(order["scenario"], place="the order"),
@@ -40,6 +43,7 @@ def main() -> int:
             engine=order["engine"],
             play=order["play"],
             report=report,
+            warn=warn,
         )
         if order["store"] is not None:
             finished = _upload(finished, order["store"])

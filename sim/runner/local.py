@@ -46,8 +46,12 @@ class RunProcess:
         """The process id, which is also that of the group."""
         return self._process.pid
 
-    def wait(self, report: Callable[[Mapping[str, Any]], None] = lambda _: None) -> Finished:
-        """Follow the run to its end; `report` receives each progress record.
+    def wait(
+        self,
+        report: Callable[[Mapping[str, Any]], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> Finished:
+        """Follow the run to its end; `report` receives each progress record, `warn` what it doubts before it begins.
 
         Raises
         ------
@@ -58,6 +62,8 @@ class RunProcess:
         for record in self._records():
             if "progress" in record:
                 report(record["progress"])
+            elif "warning" in record:
+                warn(record["warning"])
             else:
                 last = record
         code = self._process.wait()
@@ -115,7 +121,11 @@ def _start() -> subprocess.Popen[str]:
     )
 
 
-def run_one(order: Order, report: Callable[[Mapping[str, Any]], None] = lambda _: None) -> Finished:
+def run_one(
+    order: Order,
+    report: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Finished:
     """Carry out one order in a process of its own; Ctrl-C ends it in order and the interrupted run is returned.
 
     Raises
@@ -125,7 +135,7 @@ def run_one(order: Order, report: Callable[[Mapping[str, Any]], None] = lambda _
     """
     process = RunProcess(order)
     try:
-        return process.wait(report)
+        return process.wait(report, warn)
     except KeyboardInterrupt:
         process.terminate()
         try:

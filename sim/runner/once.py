@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from sim.engine.doubts import doubts
 from sim.engine.loop import Loop, Outcome, Progress
 from sim.engine.resolve import Resolved, resolve
 from sim.engine.sumo import EngineName
@@ -39,8 +40,11 @@ def run(
     engine: EngineName = "libsumo",
     play: bool = True,
     report: Callable[[Progress], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Finished:
     """Carry out one run in this process and publish it at `out`.
+
+    `warn` is told before the first step what most likely is not what was meant (`sim.engine.doubts`).
 
     SIGINT and SIGTERM end it in order: what happened until then is published, marked as interrupted. One process
     carries out one run: libsumo is a singleton that leaks.
@@ -52,6 +56,8 @@ def run(
     """
     with _stop_on_signal() as stop:
         resolved = resolve(scenario)
+        for text in doubts(resolved):
+            warn(text)
         gc.freeze()  # what stands here stays to the end: the collector's walks over it cost 3 % of a morning
         with RunDir(out) as directory:
             loop = Loop(resolved, directory, engine=engine, stop=stop, report=report, play=play)
@@ -150,5 +156,5 @@ def progress_line(progress: Progress) -> str:
     """Write progress as the JSON line a supervisor reads."""
     return json.dumps({"progress": {
         "time_s": progress.time_s, "begin_s": progress.begin_s, "horizon_s": progress.horizon_s,
-        "vehicles": progress.vehicles, "unsettled": progress.unsettled,
+        "vehicles": progress.vehicles, "unsettled": progress.unsettled, "goods": progress.goods,
     }})  # fmt: skip

@@ -74,6 +74,10 @@ def test_a_wrong_value_is_named(bitgreen: Bitgreen, overrides: list[str], parts:
         ("freight.fleets.parts.count=900", ["freight.depots.trucks.parking", "places for 900 vehicles"]),
         ("freight.disruptions=[{kind: breakdown, fleet: tug, begin_s: '08:00', end_s: '09:00'}]", ["'tug'", "parts"]),
         ("controllers.freight.use=magic", ["controllers.freight.use", "magic", "greedy, rolling"]),
+        ("permits.trucks.classes=[special_vehicle]", ["permits.trucks.classes", "no permit names av_truck"]),
+        ("freight.sites.ggm.dock=depot.trucks", ["freight.sites.ggm.dock and freight.depots.trucks.parking"]),
+        ("freight.fleets.parts.battery.propulsion_efficiency=0", ["propulsion_efficiency", "0.01, found 0"]),
+        ("freight.fleets.parts.crew=none", ["no permit covers av_truck with crew none", "permits.trucks.crew allows"]),
     ],
 )
 def test_freight_that_cannot_be_is_named(bitgreen: Bitgreen, override: str, parts: list[str]) -> None:

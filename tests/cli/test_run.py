@@ -53,6 +53,15 @@ def test_sumo_gui_gives_the_same_run(bitgreen: Bitgreen) -> None:
     assert json.loads(done.stdout)["fingerprint"] == first["fingerprint"]
 
 
+def test_a_run_in_which_nothing_can_happen_says_so_and_runs(bitgreen: Bitgreen) -> None:
+    hours = "time={begin_s: 08:00, end_s: 08:05, drain_s: 0}"
+    idle = [hours, "demand.commuters=null", "demand.background.scale=0", "freight.fleets.parts.duty.begin_s=09:00"]
+    done = bitgreen("run", "parts-to-line", *(part for text in idle for part in ("--set", text)), "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["status"] == "finished"
+    assert "warning: freight.fleets.parts.duty: nobody is on duty in the run, 08:00:00 to 08:05:00" in done.stderr
+
+
 def test_kpis_can_be_measured_again_from_the_directory(bitgreen: Bitgreen) -> None:
     document = bitgreen.run("smoke", "--out", "here")
     again = flat(measure_run(bitgreen.folder / "here"))
