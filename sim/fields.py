@@ -42,7 +42,7 @@ def format_clock(time_s: float) -> str:
     return f"{whole // 3600:02d}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
 
 
-Clock = Annotated[int, BeforeValidator(_read_clock), Field(ge=0, le=LATEST_S)]
+Clock = Annotated[int, Field(ge=0, le=LATEST_S), BeforeValidator(_read_clock)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 Share = Annotated[float, Field(ge=0, le=1)]
 SpeedMps = Annotated[float, Field(ge=0.27, le=60)]
