@@ -31,7 +31,7 @@ from sim.statistics import (
     pairs_needed,
     prediction_interval,
 )
-from sim.wording import amount, brief, counted, listed, seeds_in_words, told
+from sim.wording import amount, brief, counted, listed, lowered, seeds_in_words, title, titles, told
 
 Direction = Literal["better", "worse", "higher", "lower", "same", "unclear"]
 
@@ -344,14 +344,19 @@ def _summary(
     if congested:
         yield f"Congested: {listed(congested)}. Means near gridlock say little, however many seeds there are."
     for direction, head in (("better", "Better"), ("worse", "Worse")):
-        found = [f"{row.key} ({brief(row.paired, row.kind.unit)})" for row in rows if row.direction == direction]
+        found = [_changed(row) for row in rows if row.direction == direction]
         if found:
-            yield f"{head} in {listed(found)}."
+            yield f"{head}: {'; '.join(found)}."
     directed = [row for row in rows if row.kind.better != "neither"]
     open_ = [row for row in directed if row.direction == "unclear"]
     if open_:
         yield f"No clear difference in {len(open_)} of {counted(len(directed), 'KPI')}."
     yield _ruling(rows, outcome)
+
+
+def _changed(row: Row) -> str:
+    """Return a KPI with its difference, as "wait, 31 s shorter"."""
+    return f"{lowered(title(row.key))}, {brief(row.paired, row.kind.unit)}"
 
 
 def _ruling(rows: Sequence[Row], outcome: Outcome) -> str:
@@ -361,12 +366,12 @@ def _ruling(rows: Sequence[Row], outcome: Outcome) -> str:
     if not judged:
         return "Inconclusive: no KPI has a margin to be judged by."
     if outcome == "fail":
-        return f"Fail: worse by more than the margin in {listed(by_outcome['fail'])}."
+        return f"Fail: worse by more than the margin in {titles(by_outcome['fail'])}."
     if outcome == "pass":
         return f"Pass: harm beyond the margin is ruled out in {judged} of {counted(judged, 'KPI')}."
     if not by_outcome["inconclusive"]:
         return "Inconclusive: KPIs that the reference has are missing."
-    return f"Inconclusive: harm beyond the margin is not ruled out in {listed(by_outcome['inconclusive'])}."
+    return f"Inconclusive: harm beyond the margin is not ruled out in {titles(by_outcome['inconclusive'])}."
 
 
 def _notes(sides: tuple[Variant, Variant], shared: frozenset[Pair], chosen: Sequence[str]) -> Iterator[str]:
@@ -377,9 +382,9 @@ def _notes(sides: tuple[Variant, Variant], shared: frozenset[Pair], chosen: Sequ
         if lacking := there.seeds - here.seeds:
             yield f"{here.label} has no run with {seeds_in_words(lacking)}, which {there.label} has: left out"
         if names := [key for key in chosen if key in here.observed and key not in there.observed]:
-            yield f"only {here.label} has {listed(names)}"
+            yield f"only {here.label} has {titles(names)}"
     if names := [key for key in chosen if all(key in side.observed for side in sides) and not _comparable(*sides, key)]:
-        yield f"no seed has a value in both of {listed(names)}"
+        yield f"no seed has a value in both of {titles(names)}"
     demands = {demand for demand, _ in shared}
     if nested(shared):
         yield f"runs on the same demand are one observation: {len(shared)} pairs of runs, {len(demands)} observations"

@@ -4,10 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from types import MappingProxyType
 
+from sim.kpi.catalogue import CATALOGUE
 from sim.statistics import Interval, Paired
 
+STATS = MappingProxyType({
+    "p50": "median",
+    "p90": "90th percentile",
+    "p95": "95th percentile",
+    "max": "longest",
+    "mean": "mean",
+})  # fmt: skip
 _COUNTS = {"requests", "vehicles", "riders", "plans", "collisions"}
+
+
+def title(key: str) -> str:
+    """Return a KPI's title by its key, with stat and scope in words; a key of none is its own title."""
+    name, _, scope = key.partition("@")
+    code, _, stat = name.partition(".")
+    kpi = CATALOGUE.get(code)
+    if kpi is None:
+        return key
+    parts = ", ".join(filter(None, (STATS.get(stat, stat) if stat != "mean" else "", scope)))
+    return f"{kpi.title} ({parts})" if parts else kpi.title
+
+
+def titles(keys: Iterable[str]) -> str:
+    """Join the titles of KPIs at the end of a sentence; some have a comma of their own."""
+    return "; ".join(lowered(title(key)) for key in keys)
+
+
+def lowered(text: str) -> str:
+    """Return a title as it stands within a sentence; an abbreviation keeps its capitals."""
+    return text if text[1:2].isupper() or text[1:2].isdigit() else text[:1].lower() + text[1:]
 
 
 def brief(result: Paired, unit: str) -> str:

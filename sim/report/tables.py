@@ -12,6 +12,7 @@ from sim.kpi.catalogue import CATALOGUE
 from sim.kpi.entry import ALL, CARS, SCOPES
 from sim.report.numbers import NONE, ZERO, Scale, scale_of
 from sim.report.runs import FINISHED
+from sim.wording import STATS
 
 SCOPE_TITLES = {
     "all": "All riders",
@@ -46,13 +47,6 @@ _FREIGHT_PARTS = {
     "rule": ("Rule", ("violations", "violation_s")),
     "pair": ("Encounters", ("conflicts",)),
 }  # fmt: skip
-_STATS = {
-    "p50": "median",
-    "p90": "90th percentile",
-    "p95": "95th percentile",
-    "max": "longest",
-    "mean": "mean",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +190,7 @@ def best_places(row: Row, whole: Collection[int]) -> set[int]:
 def title_of(row: Row) -> str:
     """Return the KPI's title with its stat in words; a mean says so only where other stats exist."""
     kpi = CATALOGUE[row.code]
-    parts = [_STATS.get(row.stat, row.stat)] if kpi.distribution else []
+    parts = [STATS.get(row.stat, row.stat)] if kpi.distribution else []
     parts += [SCOPE_TITLES[row.scope].lower()] if row.scope in SCOPE_TITLES and row.scope != ALL else []
     return f"{kpi.title} ({', '.join(parts)})" if parts else kpi.title
 

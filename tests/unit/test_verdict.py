@@ -15,6 +15,7 @@ from sim.errors import NotFoundError, OutputError, SandboxError
 from sim.kpi.catalogue import CATALOGUE
 from sim.margins import DEFAULTS, Margin, margin_of
 from sim.verdict import Judgement, Row, judge, place
+from sim.wording import title, titles
 
 TEN = range(1, 11)
 ABSOLUTE = {"wait_s": Margin(absolute=5), "service_rate": Margin(absolute=0.01)}
@@ -67,7 +68,7 @@ def test_a_row_in_words() -> None:
     assert (row.kind.title, row.kind.unit, row.kind.better) == ("Wait", "s", "lower")
     assert judged.summary == (
         "b against a, 10 pairs of runs on the same seeds.",
-        "Better in wait_s (31 s shorter).",
+        "Better: wait, 31 s shorter.",
         "Pass: harm beyond the margin is ruled out in 1 of 1 KPI.",
     )
     assert judged.notes == ()
@@ -101,7 +102,7 @@ def test_the_overall_outcome_is_the_worst_and_a_pass_needs_all() -> None:
     judged = judge(frame, "a", "b", keys=["service_rate", "ride_s", "wait_s"])
     assert [row.outcome for row in judged.rows] == ["pass", "pass", "fail"]
     assert judged.outcome == "fail"
-    assert judged.summary[-1] == "Fail: worse by more than the margin in wait_s."
+    assert judged.summary[-1] == "Fail: worse by more than the margin in wait."
     assert judge(frame, "a", "b", keys=["service_rate", "ride_s"]).outcome == "pass"
     assert judge(frame, "b", "a", keys=["wait_s"]).outcome == "pass"
 
@@ -233,7 +234,7 @@ def test_kpis_of_one_variant_alone_are_listed_and_forbid_a_pass() -> None:
     judged = judge(frame, "a", "b", keys=["wait_s", "promise_kept_rate", "teleports", "ride_s"])
     assert [row.key for row in judged.rows] == ["wait_s"]
     assert (judged.only_reference, judged.only_other) == (("promise_kept_rate",), ("teleports",))
-    assert judged.notes == ("only a has promise_kept_rate", "only b has teleports")
+    assert judged.notes == ("only a has promises kept", "only b has teleports")
     assert judged.outcome == "inconclusive"
     assert judged.summary[-1] == "Inconclusive: KPIs that the reference has are missing."
     assert judge(frame, "b", "a", keys=["wait_s", "promise_kept_rate"]).outcome == "pass"
@@ -247,7 +248,7 @@ def test_a_kpi_that_no_seed_has_in_both_forbids_a_pass() -> None:
     judged = judge(frame, "a", "b", keys=["wait_s", "ride_s"])
     assert [row.outcome for row in judged.rows] == ["pass"]
     assert judged.outcome == "inconclusive"
-    assert judged.notes == ("no seed has a value in both of wait_s",)
+    assert judged.notes == ("no seed has a value in both of wait",)
 
 
 def test_intervals_that_disagree_are_noted_and_claim_nothing() -> None:
@@ -401,3 +402,21 @@ def test_margins_by_key_then_code_and_the_experiments_own_first() -> None:
     for wrong in ({"relative": -0.1}, {"absolute": math.nan}, {"relativ": 0.1}):
         with pytest.raises(ValidationError):
             Margin.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("wait_s", "Wait"),
+        ("order_lead_time_s.p95", "Order lead time (95th percentile)"),
+        ("wait_s.p50@villages", "Wait (median, villages)"),
+        ("violations@over_speed", "Violations (over_speed)"),
+        ("own_kpi", "own_kpi"),
+    ],
+)
+def test_titles_stand_for_keys(key: str, told: str) -> None:
+    assert title(key) == told
+
+
+def test_titles_within_a_sentence_keep_abbreviations_and_their_own_commas() -> None:
+    assert titles(["otif", "ghg_g_per_tkm_wtw"]) == "on time, in full; CO2e per tkm, well to wheel"
