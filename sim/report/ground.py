@@ -102,6 +102,13 @@ def boxed(points: NDArray[np.float64], margin_m: float) -> Bbox:
     return Bbox([points.min(axis=0) - margin_m, points.max(axis=0) + margin_m])
 
 
+def filled(box: Bbox, ratio: float) -> Bbox:
+    """Return a box widened to the ratio of width to height that its sheet has."""
+    width, height = max(box.width, ratio * box.height), max(box.height, box.width / ratio)
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    return Bbox.from_bounds(x - width / 2, y - height / 2, width, height)
+
+
 def outline(box: Bbox) -> Rectangle:
     """Return a thin frame around a box."""
     return Rectangle(

@@ -33,8 +33,8 @@ _STATES = (
 )
 _ENERGY = (
     "Above, net use at the battery (consumed and auxiliaries less what came back by braking; of robots by their "
-    "kilometres) in each hour, stacked by fleet; below, the load of the charging hubs on the grid, means over a "
-    "quarter of an hour by the clock, with the peak."
+    "kilometres) in each hour, stacked by fleet; below, where any vehicle charges, the load of the charging hubs on the "
+    "grid, means over a quarter of an hour by the clock, with the peak."
 )
 _CARS = (
     "Left, finished cars that stand in the compound: they come one by one and leave by the carrier. Right, share of"
@@ -42,9 +42,10 @@ _CARS = (
     " in words where all took as long."
 )
 _HAZARDS = (
-    "Points are conflicts of vehicles that carry the measuring device with any other, one for each pair and "
-    "encounter, by the severest measure beyond its threshold; purple signs are violations as the permit monitor saw"
-    " them, where they began."
+    "Circles are places of conflicts of vehicles that carry the measuring device with any other, one for each pair and"
+    " encounter by the severest measure beyond its threshold: conflicts within about 30 m are one place with their"
+    " number, as are places whose circles would cover one another; its colour is that of the severest. Purple signs"
+    " are violations as the permit monitor saw them, where they began. Sites by id and Korean name."
 )
 
 

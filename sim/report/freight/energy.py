@@ -22,22 +22,27 @@ _HOUR_S = 3600.0
 
 
 def energy_chart(runs: Sequence[ServiceRun]) -> Figure | None:
-    """Draw use by fleet above and load by hub below, a column for each run; None where nothing was metered."""
+    """Draw use by fleet above and load by hub below, a column for each run; None where nothing was metered.
+
+    Where no vehicle charges, there is no sheet of loads.
+    """
     fleets = sorted({one.fleet for run in runs for one in _uses(run)})
-    hubs = sorted({one.hub for run in runs for one in run.freight.hubs.meterings})
+    hubs = sorted({one.hub for run in runs for one in run.freight.hubs.meterings if one.grid_kwh > 0})
     if not fleets and not hubs:
         return None
-    figure = Figure(figsize=(WIDTH_IN, 4.9), layout="constrained")
-    grid = figure.subplots(2, len(runs), sharex=True, sharey="row", squeeze=False)
-    for run, (upper, lower) in zip(runs, grid.T, strict=True):
-        upper.set_title(run.label, color=run.colour)
-        _draw_use(upper, run, fleets)
-        _draw_load(lower, run, {hub: _colour(len(fleets) + n) for n, hub in enumerate(hubs)})
-        clock_axis(lower, runs, ticks={1: 16, 2: 8}.get(len(runs), 4))
-        for axes in (upper, lower):
+    figure = Figure(figsize=(WIDTH_IN, 4.9 if hubs else 2.9), layout="constrained")
+    grid = figure.subplots(2 if hubs else 1, len(runs), sharex=True, sharey="row", squeeze=False)
+    for run, sheets in zip(runs, grid.T, strict=True):
+        sheets[0].set_title(run.label, color=run.colour)
+        _draw_use(sheets[0], run, fleets)
+        if hubs:
+            _draw_load(sheets[1], run, {hub: _colour(len(fleets) + n) for n, hub in enumerate(hubs)})
+        clock_axis(sheets[-1], runs, ticks={1: 16, 2: 8}.get(len(runs), 4))
+        for axes in sheets:
             axes.grid(visible=False, axis="x")
     grid[0, 0].set_ylabel("used, kWh in the hour")
-    grid[1, 0].set_ylabel("from the grid, kW over 15 min")
+    if hubs:
+        grid[1, 0].set_ylabel("from the grid, kW over 15 min")
     for axes in grid[:, 0]:
         axes.set_ylim(0, axes.get_ylim()[1] * 1.15)
     handles = [Patch(facecolor=_colour(n), label=f"fleet {name}") for n, name in enumerate(fleets)]

@@ -9,10 +9,10 @@ import pytest
 
 from sim.events import Collision, Event, VehicleTeleported
 from sim.freight_document import Disruption
-from sim.freight_events import BatteryEmpty, BatteryShortfall, CarStored, EnergyMetered, GateIn
+from sim.freight_events import BatteryEmpty, BatteryShortfall, CarStored, EnergyMetered, GateIn, HubMetered
 from sim.report.freight.bays import bay_chart
 from sim.report.freight.cars import car_chart
-from sim.report.freight.energy import hourly_use
+from sim.report.freight.energy import energy_chart, hourly_use
 from sim.report.freight.sheet import covered
 from sim.report.freight.states import STATES, truck_states
 from sim.report.page import render_report
@@ -85,6 +85,22 @@ def test_hours_hold_all_that_was_used(loaded: list[ServiceRun]) -> None:
     uses = [one for one in loaded[0].events if isinstance(one, EnergyMetered)]
     whole_kwh = sum(one.consumed_wh + one.auxiliary_wh - one.regenerated_wh for one in uses) / 1000
     assert hourly_use(loaded[0], "tug", np.arange(6.0, 17.0)).sum() == pytest.approx(whole_kwh)
+
+
+def test_where_nobody_charges_there_is_no_sheet_of_loads(loaded: list[ServiceRun]) -> None:
+    charging, alone = energy_chart(loaded), energy_chart([idle_chargers(run) for run in loaded])
+    assert charging is not None
+    assert alone is not None
+    assert (len(charging.axes), len(alone.axes)) == (4, 2)
+    assert [axes.get_ylabel() for axes in alone.axes] == ["used, kWh in the hour", ""]
+    mixed = energy_chart([loaded[0], idle_chargers(loaded[1])])
+    assert mixed is not None
+    assert len(mixed.axes) == 4
+
+
+def idle_chargers(run: ServiceRun) -> ServiceRun:
+    events = [replace(one, grid_kwh=0.0) if isinstance(one, HubMetered) else one for one in run.events]
+    return replace(run, events=events)
 
 
 def test_a_battery_that_ran_empty_is_told_with_time_and_place(loaded: list[ServiceRun]) -> None:
