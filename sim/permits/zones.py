@@ -61,9 +61,20 @@ def _listed(zone: Zone, network: Network, graph: EdgeGraph, place: str) -> Itera
         yield edge
 
 
-def _in_polygon(corners: Sequence[Point], network: Network, graph: EdgeGraph, place: str) -> set[str]:
+def border_of(corners: Sequence[Point], network: Network, *, place: str) -> list[tuple[float, float]]:
+    """Return the corners of a polygon in the coordinates of a network, metres.
+
+    Raises
+    ------
+    ScenarioError
+        The network has no projection; `place` names the polygon in the message.
+    """
     project, (dx, dy) = _projection(network, place)
-    shape = shapely.Polygon([(x + dx, y + dy) for x, y in (project(lon, lat) for lon, lat in corners)])
+    return [(x + dx, y + dy) for x, y in (project(lon, lat) for lon, lat in corners)]
+
+
+def _in_polygon(corners: Sequence[Point], network: Network, graph: EdgeGraph, place: str) -> set[str]:
+    shape = shapely.Polygon(border_of(corners, network, place=place))
     if not shape.is_valid or not shape.area:
         msg = f"{place}: its border crosses or covers itself; corners follow one another around the zone"
         raise ScenarioError(msg)

@@ -16,6 +16,8 @@ from sim.report import figures, html, maps, provenance
 from sim.report.fonts import figure_style
 from sim.report.freight.captions import freight_pictures
 from sim.report.ground import Ground
+from sim.report.known import counted_by_status, groups_of
+from sim.report.permits.section import permit_section
 from sim.report.runs import ServiceRun, load_runs, one_seed_each
 from sim.report.summary import remarks
 from sim.report.tables import compare_all, freight_sections, kpi_sections, scope_sections
@@ -91,7 +93,10 @@ def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) 
     first = runs[0].scenario
     with figure_style():
         ground, map_note = _ground(runs)
+        permits = permit_section([(run.label, run.scenario.permits) for run in runs], ground)
         pictures = [*_maps(ground, runs), *_plots(runs), *_freight(ground, runs)]
+    scenario = {name: part for name, part in runs[0].manifest["scenario"].items() if name != "permits"}
+    known = provenance.figures(scenario)  # permits have a section of their own
     content = {
         "title": title,
         "network": first.network,
@@ -107,9 +112,11 @@ def render_report(paths: Sequence[Path], *, reference: Path | None, title: str) 
         "riders": any(run.journeys for run in runs),
         "pictures": pictures,
         "map_note": map_note,
+        "permits": permits,
         "facts": provenance.facts(runs),
         "attributions": provenance.attributions(runs),
-        "figures": provenance.figures(runs[0].manifest["scenario"]),
+        "figures": groups_of(known),
+        "figure_counts": counted_by_status(known),
     }
     return html.render(_TEMPLATE, content)
 

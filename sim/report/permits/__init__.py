@@ -1,0 +1,1 @@
+"""What the permits of runs and variants say: in words, and drawn on the map."""
