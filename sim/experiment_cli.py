@@ -224,7 +224,7 @@ def _conduct(
         from sim.experiment.page import write_page
 
         write_page(design, outcome.frames, store=place, out=page)
-    found = _judgements(design, outcome) if judged else None
+    found = _judgements(design, outcome, named=not json_output) if judged else None
     _tell(outcome, page, found, json_output=json_output)
     if not (outcome.frames.runs["status"] == "finished").all():  # failed, or not where they were to be
         raise typer.Exit(1)
@@ -284,10 +284,11 @@ def _backend(name: str, workers: int | None, address: str | None) -> Backend:
     return Local(workers or os.cpu_count() or 1)
 
 
-def _judgements(design: Design, outcome: Outcome) -> list[Judgement]:
+def _judgements(design: Design, outcome: Outcome, *, named: bool) -> list[Judgement]:
+    from sim.experiment.names import names_of
     from sim.experiment.page import judgements
 
-    return list(judgements(design, outcome.frames.results))
+    return list(judgements(design, outcome.frames.results, names=names_of(design) if named else None))
 
 
 def _difference(row: Row) -> dict[str, Any]:
@@ -328,7 +329,7 @@ def _tell(outcome: Outcome, page: Path, judgements: Sequence[Judgement] | None, 
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         return
     for one in judgements or ():
-        from sim.experiment.against import render_judgement
+        from sim.experiment.judged import render_judgement
 
         render_judgement(one, (), console=results)
     for label, demand, sumo, error in outcome.failed:
@@ -376,7 +377,8 @@ def find(name: str) -> tuple[Path, str | None]:
 def _compare_experiments(
     left: tuple[Path, str | None], right: tuple[Path, str | None], *, every: bool, force: bool
 ) -> None:
-    from sim.experiment.against import judge_sides, render_judgement, sides
+    from sim.experiment.against import judge_sides, sides
+    from sim.experiment.judged import render_judgement
 
     _require_two(left, right)
     a, b = sides(*left), sides(*right)

@@ -15,11 +15,11 @@ from sim.compare import comparable_manifest, differing_paths
 from sim.errors import NotFoundError, OutputError, SandboxError
 from sim.experiment.drive import read_design
 from sim.experiment.frames import DESIGN, RUNS, Frames, read
-from sim.kpi.catalogue import CATALOGUE
 from sim.kpi.record import KpiRecord
 from sim.margins import Margin
 from sim.rundir import read_kpis
 from sim.verdict import Judgement, Place, judge, place
+from sim.wording import title
 
 MUST_AGREE = ("network", "time", "overlays")
 
@@ -110,20 +110,6 @@ def among(run: Path, side: Side, *, keys: Sequence[str]) -> list[tuple[str, Plac
     return placed
 
 
-def render_judgement(judgement: Judgement, warnings: Sequence[str], *, console: Console) -> None:
-    """Print a judgement: a line for each KPI in words, the verdict, and what is to be known with it."""
-    grid = Table(title=f"{judgement.other} against {judgement.reference}", caption_style="yellow")
-    for head in ("KPI", "", "verdict"):
-        grid.add_column(head, overflow="fold")
-    styles = {"better": "green", "worse": "red"}
-    for row in judgement.rows:
-        words = row.words.removeprefix(f"{row.key}: ")
-        grid.add_row(_title(row.key), words, row.outcome or "–", style=styles.get(row.direction, ""))
-    console.print(grid)
-    for line in (*judgement.summary, *judgement.notes, *warnings):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-
 def render_places(run: str, side: Side, placed: Sequence[tuple[str, Place]], *, console: Console) -> None:
     """Print where a run's KPIs lie among a variant's seeds."""
     grid = Table(title=f"{run} among the runs of {side.name}")
@@ -131,7 +117,7 @@ def render_places(run: str, side: Side, placed: Sequence[tuple[str, Place]], *, 
     grid.add_column("", overflow="fold")
     for key, one in placed:
         outside = one.expected is not None and not one.expected.holds(one.value)
-        grid.add_row(_title(key), one.words, style="yellow" if outside else "")
+        grid.add_row(title(key), one.words, style="yellow" if outside else "")
     console.print(grid)
 
 
@@ -147,11 +133,6 @@ def _side(
         made_with=frozenset(zip(runs["sumo"], runs["network"], strict=True)),
         margins=margins,
     )
-
-
-def _title(key: str) -> str:
-    kpi = CATALOGUE.get(key.partition("@")[0].partition(".")[0])
-    return f"{kpi.title} ({key})" if kpi else key
 
 
 def _top(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ _WHOLE = {
     "requests", "vehicles", "riders", "plans", "collisions", "KRW", "KRW/h", "orders", "violations", "conflicts",
     "encounters", "stock-outs", "gate",
 }  # fmt: skip
+_MOST_DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,13 @@ def scale_of(unit: str, values: Sequence[float | None]) -> Scale:
     if unit in _WHOLE:
         return Scale(unit)
     return Scale(unit, 1, 2 if top < 100 else 0)
+
+
+def decimals_of(scale: Scale, half: float, *, digits: int) -> int:
+    """Return the decimals that show so many digits of half an interval."""
+    if half <= 0:
+        return scale.decimals
+    return min(max(digits - 1 - math.floor(math.log10(scale.factor * half)), 0), _MOST_DECIMALS)
 
 
 def _plain(text: str) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sim.report.experiment.forest import Difference, Verdict
+from sim.report.experiment.forest import Difference
+from sim.report.experiment.outcomes import verdict_of
 from sim.report.experiment.study import measure_of
 from sim.verdict import Judgement, Row
-
-_WORSE: dict[str, Verdict] = {"fail": "fails", "pass": "slightly worse"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +40,3 @@ def difference_of(row: Row) -> Difference:
         mean=found.mean_difference, low=found.t.low if found.t else None, high=found.t.high if found.t else None,
         verdict=verdict_of(row), margin=row.harm_margin,
     )  # fmt: skip
-
-
-def verdict_of(row: Row) -> Verdict:
-    """Return the one word for a row that its direction and its outcome against the margin come to."""
-    if row.kind.better == "neither":
-        return "differs" if row.direction in {"higher", "lower"} else "not judged"
-    if row.direction == "better":
-        return "better"
-    if row.direction == "worse":
-        return _WORSE.get(row.outcome or "", "worse")
-    return "no worse" if row.outcome == "pass" or row.direction == "same" else "open"

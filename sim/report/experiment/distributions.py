@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sim.report.experiment.panels import INK, better_along, grid_of_panels, group_thousands, wrapped
+from sim.report.experiment.panels import INK, Plain, better_along, grid_of_panels, wrapped
 from sim.report.experiment.study import MARKERS, Measure, Point, Seed, Study
 from sim.report.numbers import scale_of
 from sim.report.runs import COLOURS
@@ -50,7 +50,7 @@ def _panel(axes: Axes, study: Study, measure: Measure, points: Sequence[Point]) 
     axes.set_title(wrapped(measure.title, 44, lines=2))
     axes.set_xlabel("   ".join(filter(None, [scale.unit, better_along(measure.better)])))
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    group_thousands(axes.xaxis, [scale.factor * value for one in values for value in one.values()])
+    axes.xaxis.set_major_formatter(Plain())
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.08)

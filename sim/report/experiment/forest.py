@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,21 +14,20 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sim.kpi.entry import Better
-from sim.report.experiment.panels import BAD, BAND, GOOD, INK, SOFT, decimals_of, wrapped
+from sim.report.experiment.outcomes import WORDS, Verdict
+from sim.report.experiment.panels import BAD, BAND, GOOD, INK, SOFT, wrapped
 from sim.report.figures import WIDTH_IN
-from sim.report.numbers import NONE, ZERO, scale_of
-
-Verdict = Literal["better", "no worse", "slightly worse", "worse", "fails", "open", "differs", "not judged"]
+from sim.report.numbers import NONE, ZERO, decimals_of, scale_of
 
 _LOOKS: dict[Verdict, tuple[str, str, str]] = {  # words, colour, marker: sign and marker do without the colour
-    "better": ("✓ better", GOOD, "o"),
-    "no worse": ("= no worse", "#0072b2", "D"),
-    "slightly worse": ("✗ worse, in margin", BAD, "v"),
-    "worse": ("✗ worse", BAD, "s"),
-    "fails": ("✗✗ beyond margin", "#8c1d04", "X"),
-    "open": ("? open", SOFT, "o"),
-    "differs": ("≠ differs", "#3a4048", "d"),
-    "not judged": ("– no verdict", "#8a919b", "d"),
+    "better": (WORDS["better"], GOOD, "o"),
+    "no worse": (WORDS["no worse"], "#0072b2", "D"),
+    "slightly worse": (WORDS["slightly worse"], BAD, "v"),
+    "worse": (WORDS["worse"], BAD, "s"),
+    "fails": (WORDS["fails"], "#8c1d04", "X"),
+    "open": (WORDS["open"], SOFT, "o"),
+    "differs": (WORDS["differs"], "#3a4048", "d"),
+    "not judged": (WORDS["not judged"], "#8a919b", "d"),
 }
 _HOLLOW = ("open", "not judged")
 _MOST_PERCENT = 400.0
@@ -162,6 +160,9 @@ def _figures(words: Axes, row: int, one: Difference) -> None:
     beside = scale_of(one.unit, [one.reference])
     if beside.decimals == 0 and one.reference is not None and 0 < abs(one.reference) < 10 and one.reference % 1:
         beside = dataclasses.replace(beside, decimals=1)  # a mean of few, as 0.4 orders, is no whole number
+    if one.mean and beside.factor == scale.factor:  # what the difference is told to, its reference is told to
+        enough = min(scale.decimals, decimals_of(scale, abs(one.mean), digits=1))
+        beside = dataclasses.replace(beside, decimals=max(beside.decimals, enough))
     unit = "pp" if scale.unit == "%" else scale.unit
     said = one.reference is not None and unit == beside.unit  # a long unit stands once, beside the reference
     difference = NONE if one.mean is None else scale.difference(one.mean) + ("" if said else f" {unit}")

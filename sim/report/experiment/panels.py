@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import pairwise
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import Formatter
 
 from sim.kpi.entry import Better
 from sim.report.figures import WIDTH_IN
-from sim.report.numbers import Scale
 
 GOOD = "#00694d"  # the page's colours of better and worse, told apart by the colour-blind too
 BAD = "#b14a00"
@@ -21,7 +19,6 @@ SOFT = "#5a626c"
 INK = "#1f2328"
 BAND = "#dfe3e8"
 COLUMNS = 3
-_MOST_DECIMALS = 3
 
 
 def grid_of_panels(count: int, *, height_in: float, sharey: bool = False) -> tuple[Figure, list[Axes]]:
@@ -50,17 +47,23 @@ def wrapped(text: str, width: int, *, lines: int = 3) -> str:
     return "\n".join([*head[:-1], f"{head[-1]} …", tail])
 
 
-def decimals_of(scale: Scale, half: float, *, digits: int) -> int:
-    """Return the decimals that show so many digits of half an interval."""
-    if half <= 0:
-        return scale.decimals
-    return min(max(digits - 1 - math.floor(math.log10(scale.factor * half)), 0), _MOST_DECIMALS)
+class Plain(Formatter):
+    """Ticks as whole figures with commas, as the tables write them: never as an offset with a remainder."""
 
+    def __init__(self) -> None:
+        self._decimals = 0
 
-def group_thousands(axis: Axis, values: Sequence[float]) -> None:
-    """Write large numbers of an axis with commas, as the tables do."""
-    if max(map(abs, values), default=0.0) >= 1000:
-        axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    def format_ticks(self, values: Iterable[float]) -> list[str]:
+        """Write ticks with the decimals that the steps between them need."""
+        ticks = [float(value) for value in values]
+        step = min((abs(b - a) for a, b in pairwise(ticks)), default=0.0)
+        self._decimals = next((n for n in range(9) if step > 0 and abs(step - round(step, n)) < 1e-6 * step), 0)
+        return [self(tick) for tick in ticks]
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Write one tick."""
+        text = f"{x:,.{self._decimals}f}"
+        return text.lstrip("-") if float(text.replace(",", "")) == 0 else text.replace("-", "−")
 
 
 def better_along(better: Better) -> str:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from sim.report.experiment.panels import GOOD, INK, SOFT, better_along, group_thousands, wrapped
+from sim.report.experiment.panels import GOOD, INK, SOFT, Plain, better_along, wrapped
 from sim.report.experiment.study import Estimate, Measure, Point, Series, Study, written
 from sim.report.figures import WIDTH_IN
 from sim.report.numbers import Scale, scale_of
@@ -65,10 +65,8 @@ def pareto(study: Study, x: Measure, y: Measure) -> Figure:
     axes.set_ylabel("   ".join(filter(None, [f"{y.title}, {scales[1].unit}", better_along(y.better)])))
     axes.xaxis.set_major_locator(MaxNLocator(8))
     axes.yaxis.set_major_locator(MaxNLocator(7))
-    for axis, values in zip(
-        (axes.xaxis, axes.yaxis), zip(*(_at(one, scales) for one in spots), strict=True), strict=True
-    ):
-        group_thousands(axis, values)
+    axes.xaxis.set_major_formatter(Plain())
+    axes.yaxis.set_major_formatter(Plain())
     axes.margins(0.09)
     _keep_to_the_means(axes, [_at(one, scales) for one in spots])
     _point_to_the_better(axes, x, y)

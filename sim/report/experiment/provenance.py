@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,16 @@ class Fact:
 
     title: str
     values: tuple[str, ...]
+
+
+def changed(settings: Mapping[str, Any]) -> list[str]:
+    """Write what an experiment sets in every scenario, as `path=value`."""
+    return [f"{path}={_written(value)}" for path, value in settings.items()]
+
+
+def changes(settings: Mapping[str, Any]) -> list[Fact]:
+    """Return what an experiment sets in every scenario as a fact, where it sets anything."""
+    return [Fact("Set in all variants", tuple(changed(settings)))] if settings else []
 
 
 def facts(manifests: Sequence[Mapping[str, Any]]) -> list[Fact]:
@@ -49,6 +60,10 @@ def disagreements(found: Sequence[Fact]) -> list[str]:
 def attributions(manifests: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the credits that the networks' data ask for."""
     return sorted({str(manifest["network"]["attribution"]) for manifest in manifests})
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _versions(manifest: Mapping[str, Any], packages: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from sim.report.experiment.panels import COLUMNS, better_along, grid_of_panels, group_thousands, wrapped
+from sim.report.experiment.panels import COLUMNS, Plain, better_along, grid_of_panels, wrapped
 from sim.report.experiment.study import Estimate, Level, Measure, Series, Study, written
 from sim.report.numbers import Scale, scale_of
 
@@ -43,7 +43,7 @@ def _panel(axes: Axes, study: Study, parameter: str, measure: Measure, series: S
     axes.set_title(wrapped(measure.title, 44, lines=2))
     axes.set_ylabel("   ".join(filter(None, [scale.unit, better_along(measure.better)])))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    group_thousands(axes.yaxis, [scale.factor * value for value in values])
+    axes.yaxis.set_major_formatter(Plain())
     levels = [float(level) for level in study.parameters[parameter]]
     axes.set_xlim(_margin(levels))
     if len(levels) <= _MOST_TICKS:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress
 from typing import Self
@@ -255,10 +257,24 @@ def named(parameter: str, level: Level) -> str:
 
 
 def written(level: Level) -> str:
-    """Write a level as briefly as it can be told."""
+    """Write a level as briefly as it can be told; of a document its leaves."""
     if isinstance(level, bool):
         return "yes" if level else "no"
-    return f"{level:,.6g}".replace("-", "−") if isinstance(level, int | float) else level
+    if isinstance(level, int | float):
+        return f"{level:,.6g}".replace("-", "−")
+    if level.startswith("{"):
+        with suppress(ValueError):
+            return ", ".join(f"{path} {leaf}" for path, leaf in leaves_of(json.loads(level)))
+    return level
+
+
+def leaves_of(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the leaves of a document with their paths, in words; an empty one is a leaf."""
+    if isinstance(value, Mapping) and value:
+        for key, child in value.items():
+            yield from leaves_of(child, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def measure_of(key: str, code: str, stat: str, scope: str, unit: str) -> Measure:

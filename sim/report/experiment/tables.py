@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
-from sim.report.experiment.panels import decimals_of
 from sim.report.experiment.study import Measure, Needed, Point, Study, by_section, written
-from sim.report.numbers import NONE, Scale, scale_of
+from sim.report.numbers import NONE, Scale, decimals_of, scale_of
 from sim.report.runs import FINISHED
 from sim.verdict import MOST_SEEDS
+
+_NOISE = 1e-9  # of a mean: what sums differ by for their order alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,10 @@ def _line(study: Study, measure: Measure, points: Sequence[Point]) -> Line:
     halves = [one.high - one.mean for one in estimates if one is not None and one.high is not None]
     means = [one.mean if one else None for one in estimates]
     scale = scale_of(measure.unit, means)
-    needed = decimals_of(scale, min(halves, default=0.0), digits=1)
-    scale = dataclasses.replace(scale, decimals=max(scale.decimals, needed))
+    known = sorted(one for one in means if one is not None)
+    apart = [high - low for low, high in pairwise(known) if high - low > _NOISE * abs(high)]
+    needed = [decimals_of(scale, least, digits=1) for least in (min(halves, default=0.0), min(apart, default=0.0))]
+    scale = dataclasses.replace(scale, decimals=max(scale.decimals, *needed))
     cells = tuple(_cell(study, measure, point, scale) for point in points)
     return Line(measure.key, measure.title, scale.unit, measure.definition, cells)
 

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from sim.report.experiment.contrasts import Contrast, verdict_of
+from sim.report.experiment.contrasts import Contrast
+from sim.report.experiment.outcomes import verdict_of
 from sim.statistics import Outcome
 from sim.verdict import Direction, Judgement, judge
 from tests.unit.report.experiment.build import Variant, frames

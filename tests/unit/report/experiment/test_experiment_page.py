@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from sim.documents import load_permit, load_scenario, permit_catalogue
 from sim.errors import OutputError
+from sim.network.catalog import load_network
 from sim.report.experiment.contrasts import Contrast
 from sim.report.experiment.gallery import MOST_CONTRASTS
 from sim.report.experiment.page import ExperimentPage, render_experiment, write_experiment_report
@@ -270,7 +272,7 @@ def test_experiment_in_which_every_run_failed_still_has_a_page() -> None:
 def test_chosen_kpis_are_drawn_and_those_without_a_run_are_named() -> None:
     page = page_of([Variant("a"), Variant("b", 1)])
     text = render_experiment(replace(page, contrasts=[], kpis=["requests", "energy_kwh"]))
-    assert "No finished run has the KPIs energy_kwh." in Words(text).text
+    assert "No finished run has the KPIs energy." in Words(text).text
     assert re.findall(r'<th scope="row" title="([a-z_]+):', text) == ["requests"]
     assert len(re.findall("<img", text)) == 1
 
@@ -316,3 +318,50 @@ def test_promises_have_a_section_of_their_own() -> None:
     for title in ("Promises kept", "Promised window (mean)", "Bookings moved (mean)", "Late pick-up (95th percentile)"):
         assert title in text[means:needed]
         assert title in text[needed:]
+
+
+def test_what_is_set_in_all_variants_stands_in_design_and_provenance() -> None:
+    page = page_of([Variant("a"), Variant("b", 1)])
+    changed = {"time.end_s": 39_600, "demand.commuters": None}
+    text = Words(render_experiment(replace(page, settings=changed))).text
+    assert "Set in all variants: time.end_s=39600 , demand.commuters=null ." in text
+    assert "Set in all variants time.end_s=39600; demand.commuters=null" in text.partition("Provenance")[2]
+    assert "Set in all variants" not in Words(render_experiment(page)).text
+
+
+def test_permits_of_both_sides_stand_beside_each_other_with_their_zone() -> None:
+    scenario = load_scenario("permit-ab")
+    ready = {name: load_permit(permit_catalogue()[name]) for name in ("low-speed-zone-2021", "low-speed-zone-15")}
+    sides = {name: scenario.model_copy(update={"permits": {"zone": permit}}) for name, permit in ready.items()}
+    page = replace(page_of([Variant("a"), Variant("b", 1)]), scenarios=sides)
+    network = load_network(scenario.network)
+    here = MANIFEST | {"network": {"name": network.name, "sha256": network.sha256, "attribution": ""}}
+    text = render_experiment(replace(page, manifests=[here]))
+    assert "Permits" in headings(text)
+    assert 'alt="Zones of the permits"' in text
+    assert "zone low-speed-zone-2021 zone low-speed-zone-15" in Words(text).text
+    assert "At most 15 km/h" in text
+    rebuilt = render_experiment(page)
+    assert 'alt="Zones of the permits"' not in rebuilt
+    assert "No map of the zones" in rebuilt
+
+
+def test_levels_that_are_documents_are_told_by_their_leaves() -> None:
+    levels = [None, '{"time_gap_s": 0.6, "leader": {"eases": 0.1}}']
+    text = Words(render_experiment(page_of([Variant(f"v{n}", n, {"p.q": one}) for n, one in enumerate(levels)]))).text
+    assert "time_gap_s 0.6, leader.eases 0.1" in text
+    assert "{" not in text
+
+
+def test_verdicts_name_kpis_by_their_titles(plain: str) -> None:
+    verdict = Words(plain).text.partition("Verdict")[2].partition("Design")[0]
+    assert "served riders" in verdict or "wait" in verdict
+    assert "wait_s" not in verdict
+
+
+def test_means_have_the_digits_that_tell_the_variants_apart() -> None:
+    variants = [Variant("a"), Variant("b", 1)]
+    results, runs = frames(variants, 3, keys=KEYS, change=lambda label, key, _, value: (
+        206.401 if label == "a" else 206.402) if key == "requests" else value)  # fmt: skip
+    page = ExperimentPage(title="t", question="", results=results, runs=runs, kpis=["requests"])
+    assert "206.401 in every run 206.402 in every run" in Words(render_experiment(page)).text

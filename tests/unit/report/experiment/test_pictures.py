@@ -16,10 +16,11 @@ from matplotlib.text import Text
 
 from sim.report.experiment.contrasts import Contrast
 from sim.report.experiment.distributions import distributions
-from sim.report.experiment.forest import _LOOKS, Difference, Verdict, forest
+from sim.report.experiment.forest import _LOOKS, Difference, forest
 from sim.report.experiment.gallery import gallery
 from sim.report.experiment.heatmap import heatmap
-from sim.report.experiment.panels import wrapped
+from sim.report.experiment.outcomes import Verdict
+from sim.report.experiment.panels import Plain, wrapped
 from sim.report.experiment.pareto import MOST_LABELS, front, pareto, spots_of
 from sim.report.experiment.sensitivity import sensitivity
 from sim.report.experiment.study import Measure, Study
@@ -131,8 +132,8 @@ def test_reference_that_gives_no_percent_is_told(reference: float | None) -> Non
     assert ("+2.0 s" if reference is None else "+2.0") in texts(figure)
 
 
-@pytest.mark.parametrize(("reference", "told"), [(0.4, "0.4 orders"), (2.0, "2 orders"), (37.2, "37 orders")])
-def test_a_mean_of_few_is_no_whole_number(reference: float, told: str) -> None:
+@pytest.mark.parametrize(("reference", "told"), [(0.4, "0.4 orders"), (2.0, "2.0 orders"), (37.2, "37.2 orders")])
+def test_a_mean_has_the_digits_that_its_difference_needs(reference: float, told: str) -> None:
     figure = one_row(unit="orders", reference=reference, mean=-0.4, low=-0.8, high=0.0)
     assert told in texts(figure)
 
@@ -396,3 +397,30 @@ def test_wrapped_labels_fit_and_keep_their_ends(text: str, lines: int) -> None:
     assert len(found) <= lines
     assert all(len(line) <= 26 for line in found)
     assert not text or (found[0][0], found[-1][-1]) == (text[0], text[-1])
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ((1000.2, 1000.4, 1000.6), ["1,000.2", "1,000.4", "1,000.6"]),
+        ((206.4008, 206.4012), ["206.4008", "206.4012"]),
+        ((0.0, 2500.0, 5000.0), ["0", "2,500", "5,000"]),
+        ((-0.25, -0.0, 0.25), ["−0.25", "0.00", "0.25"]),
+        ((7.0,), ["7"]),
+    ],
+)
+def test_ticks_are_whole_figures_without_an_offset(values: tuple[float, ...], told: list[str]) -> None:
+    assert Plain().format_ticks(values) == told
+
+
+def test_no_axis_of_close_values_has_an_offset() -> None:
+    study = Study.from_frames(*frames(FLEET, change=lambda _, key, seed, value: (
+        206.4008 + 1e-4 * seed if key in {"wait_s", "ride_s"} else value)))  # fmt: skip
+    for figure in (
+        distributions(study, some(study, "wait_s")),
+        sensitivity(study, "fleet.count", some(study, "wait_s")),
+        pareto(study, *some(study, "wait_s", "ride_s")),
+    ):
+        figure.draw_without_rendering()
+        offsets = [axis.get_offset_text().get_text() for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+        assert not any(offsets)
