@@ -111,7 +111,8 @@ class Observer:
         now, events = facts.time_s, list[Event]()
         if self._pending:
             events += self._submitted(now)
-        events += self._vehicles(facts)
+        if facts.departed or facts.arrived or facts.teleported or facts.colliding:
+            events += self._vehicles(facts)
         events += self.cars.step(facts)
         if facts.persons_departed:
             events += self._departed(facts)

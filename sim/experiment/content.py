@@ -21,7 +21,7 @@ ROOMS = (
     "controllers", "demand", "dispatch", "engine", "kpi", "network", "permits", "runner",
     "demand_document", "digest", "documents", "errors", "events", "fields", "fleet_document", "freight",
     "freight_document", "freight_events", "home", "kernels", "orders_file", "permit_document", "platooning_document",
-    "rundir", "scenario", "system", "vehicle_classes", "world",
+    "rundir", "scenario", "supervision_document", "system", "vehicle_classes", "world",
 )  # fmt: skip
 """What a run goes through; who changes one of them gets new runs."""
 WORDS = ("name", "title", "description")

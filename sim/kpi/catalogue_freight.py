@@ -100,7 +100,7 @@ def _vehicles() -> list[Kpi]:
                    definition=definition, scoped_by="class", alias=alias)  # fmt: skip
 
     return [
-        kpi("freight_vehicles", "vehicles", "neither", "Vehicles", definition="vehicles of freight fleets"),
+        kpi("freight_vehicles", "vehicles", "neither", "Freight vehicles", definition="vehicles of freight fleets"),
         kpi("freight_km", "km", "lower", "Distance", definition="driven by freight fleets, by odometer"),
         kpi("freight_empty_ratio", "share", "lower", "Empty distance", alias="F1",
             definition="km with nothing on board / freight_km"),
@@ -257,7 +257,7 @@ def _permits() -> list[Kpi]:
             "start of the first vehicle of their fleet on; given with freight.supervision"),
         kpi("freight_interventions_at_once", "vehicles", "lower", "Interventions at once", alias="X2m",
             scoped_by="class", definition="most incidents open at the same time, waiting for an operator or handled"),
-        kpi("freight_operator_queue_s", "s", "lower", "Wait for an operator", alias="X2q", scoped_by="class",
+        kpi("freight_operator_queue_s", "s", "lower", "Wait of freight for an operator", alias="X2q", scoped_by="class",
             distribution=True,
             definition="from a vehicle's call until an operator takes it over; one still open at the end has waited "
             "until then"),

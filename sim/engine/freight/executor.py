@@ -134,12 +134,14 @@ class Executor:
     def step(self, facts: StepFacts, seen: Mapping[str, Seen], walked: Collection[str]) -> list[Event]:
         """Take in what happened in one step and let vehicles do what comes next; `walked` are robots now at a door."""
         self._now, self._seen = facts.time_s, seen
-        self._arrive(facts, walked)
+        if facts.stop_started or facts.arrived or walked:
+            self._arrive(facts, walked)
         if self._to_turn:
             self._turn_late()
         if self._leaving_bay or self._leaving_site:
             self._leave_bays(seen)
-        self._pass_gates(seen)
+        if seen:
+            self._pass_gates(seen)
         self._watch_queues(seen)
         for craft in self.crafts.values():
             if craft.state == "handling":

@@ -60,6 +60,7 @@ class Guard:
         self._shelters = shelters
         self._travel_s, self._service_s, self._place_of, self._where_is = travel_s, service_s, place_of, where_is
         self._lanes = tuple(port.lanes())
+        self._regulated = {name for name in classes if book.regulated(name)}
         self._open: dict[str, frozenset[str]] = {}
         self._wanted: dict[str, frozenset[str]] = {}
         self._stale = True
@@ -104,7 +105,7 @@ class Guard:
 
     def subject(self, craft: Craft) -> Subject | None:
         """Return what a permit looks at in a vehicle; None for one whose class no permit names."""
-        if craft.fleet is None or not self._book.regulated(craft.fleet.vehicle_class):
+        if craft.fleet is None or craft.fleet.vehicle_class not in self._regulated:
             return None
         return Subject(craft.fleet.vehicle_class, self._crews[craft.fleet.name], craft.mass_kg)
 

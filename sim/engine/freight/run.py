@@ -46,7 +46,7 @@ from sim.scenario import Scenario
 from sim.vehicle_classes import PermitClass
 from sim.world import Location
 
-GOODS_SAMPLE_S, GOODS_REFRESH_S, GOODS_REFRESH_ALL_S = 30.0, 300.0, 3600.0
+GOODS_SAMPLE_S, GOODS_REFRESH_S, GOODS_REFRESH_ALL_S = 60.0, 600.0, 3600.0
 """Travel times of goods are learnt less often than those of riders: windows are of half an hour, not of minutes, and
 freight goes to no other places than its sites and depots."""
 

@@ -50,6 +50,11 @@ def test_every_entry_is_complete() -> None:
         assert not code.endswith("_s") or kpi.unit in {"s", "veh·s"}
 
 
+def test_titles_tell_kpis_apart() -> None:
+    titles = [kpi.title for kpi in CATALOGUE.values()]
+    assert sorted(titles) == sorted(set(titles))
+
+
 def test_the_service_rate_stands_first_everywhere() -> None:
     assert next(iter(CATALOGUE)) == HEADLINE[0] == "service_rate"
 
