@@ -10,6 +10,7 @@ from sim.fields import (
     Clock,
     Model,
     Name,
+    Scale,
     Share,
     SourcedCount,
     SourcedPositive,
@@ -123,7 +124,7 @@ class Commuters(Model):
     """
 
     count: SourcedCount
-    scale: float = Field(1.0, ge=0, description="multiplies the count")
+    scale: Scale = Field(1.0, description="multiplies the count")
     rider_share: SourcedShare
     destinations: list[str] = Field(min_length=1, description="sites, chosen by their staff")
     shifts: tuple[Shift, ...] = ()
@@ -168,7 +169,7 @@ class Rail(Model):
     station: str
     trains_per_h: SourcedRate | None = None
     riders_per_train: SourcedRate
-    scale: float = Field(1.0, ge=0, description="multiplies the riders of each train")
+    scale: Scale = Field(1.0, description="multiplies the riders of each train")
     walk_out_s: float = Field(180, ge=0)
     destinations: list[str] = Field(min_length=1)
 
@@ -177,10 +178,10 @@ class Visitors(Model):
     """People who go from one site to another during working hours, by the service or by car."""
 
     trips_per_h: SourcedRate
-    scale: float = Field(1.0, ge=0)
+    scale: Scale = 1.0
     rider_share: SourcedShare
     destinations: list[str] = Field(min_length=2, description="sites, both ends chosen by their staff")
-    profile: dict[Clock, Annotated[float, Field(ge=0)]] = Field(
+    profile: dict[Clock, Scale] = Field(
         default_factory=lambda: {0: 1.0}, description="multiplier from this time of day on"
     )
 
@@ -192,7 +193,7 @@ class Flow(Model):
     destination: str
     vehicles_per_h: SourcedRate
     truck_share: Share = 0.1
-    profile: dict[Clock, Annotated[float, Field(ge=0)]] | None = Field(
+    profile: dict[Clock, Scale] | None = Field(
         None, description="multiplier from this time of day on; null: the one of the background"
     )
 
@@ -216,11 +217,11 @@ class Background(Model):
     in those counts.
     """
 
-    scale: float = Field(1.0, ge=0)
+    scale: Scale = 1.0
     both_ways: bool = True
     flows: tuple[Flow, ...] = ()
     commuter_car_share: SourcedShare = SourcedShare(value=0.82, source="80 % and more of commuters come by car")
-    profile: dict[Clock, Annotated[float, Field(ge=0)]] = Field(
+    profile: dict[Clock, Scale] = Field(
         default_factory=lambda: {0: 1.0}, description="multiplier of all flows from this time of day on"
     )
     # left out where it is null, so that documents without it keep their hash

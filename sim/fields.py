@@ -45,6 +45,8 @@ def format_clock(time_s: float) -> str:
 Clock = Annotated[int, Field(ge=0, le=LATEST_S), BeforeValidator(_read_clock)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Scale = Annotated[float, Field(ge=0, le=1000)]
+"""What multiplies a number of people or vehicles; more than a thousandfold would fill the memory before it failed."""
 SpeedMps = Annotated[float, Field(ge=0.27, le=60)]
 """A top speed: from 1 km/h on, for who is slower does not arrive."""
 

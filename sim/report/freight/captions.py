@@ -33,8 +33,8 @@ _STATES = (
 )
 _ENERGY = (
     "Above, net use at the battery (consumed and auxiliaries less what came back by braking; of robots by their "
-    "kilometres) in each hour, stacked by fleet; below, where any vehicle charges, the load of the charging hubs on the "
-    "grid, means over a quarter of an hour by the clock, with the peak."
+    "kilometres) in each hour, stacked by fleet; below, where any vehicle charges, the load of the charging hubs on "
+    "the grid, means over a quarter of an hour by the clock, with the peak."
 )
 _CARS = (
     "Left, finished cars that stand in the compound: they come one by one and leave by the carrier. Right, share of"
