@@ -109,6 +109,9 @@ class ProgressOut(BaseModel):
     horizon_s: float = Field(description="when the run ends at the latest")
     vehicles: int = Field(description="on the road")
     unsettled: int = Field(description="requests that have no outcome yet")
+    goods: int | None = Field(
+        None, description="orders, lorries and finished cars that are not done with; null without freight"
+    )
 
 
 class ErrorOut(BaseModel):

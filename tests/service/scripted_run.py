@@ -42,7 +42,7 @@ def main() -> int:
     with RunDir(out) as directory:
         if script == "crash":
             os._exit(3)  # as a killed process does, without cleaning up
-        say(progress={"time_s": 60.0, "begin_s": 0.0, "horizon_s": 120.0, "vehicles": 3, "unsettled": 2})
+        say(progress={"time_s": 60.0, "begin_s": 0.0, "horizon_s": 120.0, "vehicles": 3, "unsettled": 2, "goods": 5})
         if script in {"hold", "deaf"}:
             hold(out, stopped, silent=script == "deaf")
         directory.seal_events()
@@ -68,7 +68,9 @@ def hold(out: Path, stopped: threading.Event, *, silent: bool) -> None:
     while not (go.exists() or stopped.is_set() or time.monotonic() > deadline):
         time.sleep(0.02)
         if not silent:
-            say(progress={"time_s": 90.0, "begin_s": 0.0, "horizon_s": 120.0, "vehicles": 3, "unsettled": 1})
+            say(
+                progress={"time_s": 90.0, "begin_s": 0.0, "horizon_s": 120.0, "vehicles": 3, "unsettled": 1, "goods": 5}
+            )
 
 
 def fingerprint(order: Mapping[str, Any]) -> str:

@@ -69,6 +69,7 @@ def test_runs_are_carried_out_in_the_order_of_their_arrival(client: httpx.Client
     while run["progress"] is None:
         run = client.get(first["links"]["self"]).json()
     assert run["progress"]["begin_s"] < run["progress"]["time_s"] < run["progress"]["horizon_s"]
+    assert run["progress"]["goods"] == 5
     (sandbox / "data" / f"{first['run_id']}.go").touch()
     ended = [await_status(client, one["run_id"], "succeeded") for one in (third, second, first)]
     assert ended[2]["finished"] <= ended[1]["started"] <= ended[1]["finished"] <= ended[0]["started"]
