@@ -59,6 +59,11 @@ def test_the_tables_have_freight_by_site_order_and_class(page: str) -> None:
     assert "Orders on time, in full four-bays" in text
 
 
+def test_many_tables_of_parts_are_folded(page: str) -> None:
+    after = page.partition('<h2 id="freight">Parts of freight</h2>')[2]
+    assert after.lstrip().startswith("<details>")
+
+
 def test_one_run_alone(runs: list[Path]) -> None:
     found = headings(render_report(runs[:1], reference=None, title="Alone"))
     assert {"Bays", "Energy by hour", "Conflicts and violations"} <= set(found)
