@@ -33,11 +33,11 @@ def document(*, sumo_seed: int = 1, demand_seed: int = 1) -> Scenario:
     drawn = {"handling": {"fixed_s": 30, "per_pallet_s": 5, "variation": 0.3}}
     fleets = {
         "tug": {**TUG, "sites": list(sites), "crew": "remote", "operators": 2}, "human": {**HUMAN, "count": 2},
-        "bot": {**ROBOT, "depot": "door", "sites": ["east", "west"]},
+        "bot": {**ROBOT, "depot": "yard", "sites": ["east", "west"]},
     }  # fmt: skip
     return scenario(
         end_s=700, drain_s=0, sites={**sites, "east": {**sites["east"], **drawn}, "west": {**QUICK, "gate_s": 10}},
-        depots={**freight()["depots"], "door": {"parking": "depot.trucks"}}, fleets=fleets,
+        fleets=fleets,
         permits={**BY_MASS, "trucks": permit(vehicles_per_operator=1, windows=[{"begin_s": 0, "end_s": 500}])},
         lorries={"inbound": FLOW, "carrier": {**FLOW, "site": "north", "collects": 2}},
         lines={"assembly": LINE}, finished_cars=CARS, seeds={"sumo": sumo_seed, "demand": demand_seed},

@@ -248,7 +248,8 @@ def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_guard_the_monitor_tells(
     plant: Plant, monkeypatch: pytest.MonkeyPatch, rule: str, changes: Mapping[str, Any], truck: Mapping[str, Any]
 ) -> None:
-    monkeypatch.setattr("sim.engine.freight.setup._require_ways", lambda *_: None)
+    for refusal in ("_require_ways", "_require_cover"):
+        monkeypatch.setattr(f"sim.engine.freight.setup.{refusal}", lambda *_: None)
     fleets = {"tug": {**TUG, **truck}}
     pairs = [(f"tug.0{n}", f"p{n}", "east", "west") for n in range(2)]
     orders = [order(one[1], "east", "west") for one in pairs]
